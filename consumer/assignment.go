@@ -1,0 +1,101 @@
+package consumer
+
+import (
+	"context"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// onAssigned begins a new life for each partition, with nothing of an earlier one in it.
+func (c *Consumer) onAssigned(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, partition := range assigned[c.config.Topic] {
+		c.lives[partition] = newLife(c, partition)
+	}
+	if n := len(assigned[c.config.Topic]); n > 0 {
+		c.config.Log.Info("partitions assigned", "partitions", assigned[c.config.Topic])
+	}
+}
+
+// onOffsetsFetched tells each life where the group stands. It comes after onAssigned and before any record.
+func (c *Consumer) onOffsetsFetched(_ context.Context, _ *kgo.Client, response *kmsg.OffsetFetchResponse) error {
+	for _, group := range response.Groups {
+		for _, topic := range group.Topics {
+			if topic.Topic != c.config.Topic {
+				continue
+			}
+			for _, p := range topic.Partitions {
+				if l := c.life(p.Partition); l != nil && p.ErrorCode == 0 {
+					l.noteCommitted(p.Offset)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// onRevoked hands partitions over: what is under way drains, its offsets are committed, and the lives end.
+// It may be called with no partitions at the end of a session.
+func (c *Consumer) onRevoked(ctx context.Context, _ *kgo.Client, revoked map[string][]int32) {
+	lives := c.take(revoked[c.config.Topic])
+	if len(lives) == 0 {
+		return
+	}
+	c.config.Log.Info("partitions revoked", "partitions", revoked[c.config.Topic])
+	drain, cancel := context.WithTimeout(ctx, c.config.Drain)
+	defer cancel()
+	c.release(drain, lives)
+}
+
+// onLost ends the lives of partitions that are somebody else's already: nothing may be committed, and what
+// is under way is cut short, since the new owner does it again.
+func (c *Consumer) onLost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	lives := c.take(lost[c.config.Topic])
+	if len(lives) == 0 {
+		return
+	}
+	c.config.Log.Warn("partitions lost", "partitions", lost[c.config.Topic])
+	for _, l := range lives {
+		l.end()
+	}
+	// A commit in flight carries the old generation and is refused by the broker; none starts after this.
+	for _, l := range lives {
+		l.passages.Wait()
+	}
+}
+
+// take removes the lives of partitions, so that no further record reaches them.
+func (c *Consumer) take(partitions []int32) []*life {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var lives []*life
+	for _, partition := range partitions {
+		if l := c.lives[partition]; l != nil {
+			lives = append(lives, l)
+		}
+		delete(c.lives, partition)
+		delete(c.stopped, partition)
+		delete(c.ends, partition)
+		c.pauses.forget(partition)
+	}
+	return lives
+}
+
+// release drains lives until ctx ends, commits what they completed, and ends them.
+func (c *Consumer) release(ctx context.Context, lives []*life) {
+	var draining sync.WaitGroup
+	for _, l := range lives {
+		draining.Go(func() { l.drain(ctx) })
+	}
+	draining.Wait()
+	// The drain may have used up its time, but what it completed must not be sent again.
+	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitGrace)
+	defer cancel()
+	c.commit(commit, lives)
+	for _, l := range lives {
+		l.end()
+	}
+}

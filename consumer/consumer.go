@@ -1,0 +1,275 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cjrelay/cjrelay/breaker"
+	"github.com/cjrelay/cjrelay/postback"
+	"github.com/cjrelay/cjrelay/schema"
+	"github.com/cjrelay/cjrelay/sessions"
+)
+
+// Sender sends one postback; *postback.Client is the real one.
+type Sender interface {
+	Send(ctx context.Context, query postback.Query) postback.Answer
+}
+
+// Config sets a Consumer. Every field is needed unless it says otherwise.
+type Config struct {
+	// Topic and Group are the orders' topic and our consumer group.
+	Topic, Group string
+	// Start is where a group without committed offsets begins.
+	Start Start
+	// EnterpriseID goes into outcomes; it is CJ's name for the advertiser.
+	EnterpriseID string
+	// DeadLetterTopic and OutcomesTopic are where orders end.
+	DeadLetterTopic, OutcomesTopic string
+	// Version is ours, for dead letters.
+	Version string
+
+	Decode  schema.OrderDecoder
+	Clicks  *sessions.Table
+	Builder *postback.Builder
+	Sender  Sender
+	Breaker *breaker.Gate
+
+	// BackoffInitial and BackoffMax bound the waits between the attempts of one order.
+	BackoffInitial, BackoffMax time.Duration
+	// CommitInterval is how often offsets are committed.
+	CommitInterval time.Duration
+	// Drain is how long orders under way may take to end when a partition is taken away or we stop. It must
+	// be longer than one attempt and shorter than RebalanceTimeout.
+	Drain time.Duration
+	// FutureTolerance is how far ahead of our clock an order may say it was confirmed.
+	FutureTolerance time.Duration
+	// MaxPending and MaxPendingBytes bound the orders in memory, MaxPendingPerPartition those of one partition.
+	MaxPending, MaxPendingBytes, MaxPendingPerPartition int
+	// RetryAfterCap bounds how long CJ may make us wait with Retry-After.
+	RetryAfterCap time.Duration
+	// SessionTimeout and RebalanceTimeout are the group's.
+	SessionTimeout, RebalanceTimeout time.Duration
+	// InstanceID is our name in the group for static membership; empty for a dynamic member.
+	InstanceID string
+
+	// Client says how to reach Kafka: brokers, client id, security.
+	Client []kgo.Opt
+	Log    *slog.Logger
+}
+
+// Consumer is one member of the group. Use New, then Run once.
+type Consumer struct {
+	config  Config
+	client  *kgo.Client
+	journal *journal
+	metrics metrics
+	health  health
+	bounds  *bounds
+	pauses  *pauses
+
+	mu    sync.Mutex
+	lives map[int32]*life
+	// stopped holds partitions whose committed offset makes no sense, and why; they wait for a person.
+	stopped map[int32]error
+	// ends are the last stable offsets of our partitions as last sampled.
+	ends map[int32]int64
+	// stalled counts partitions with work that do not progress, as last sampled.
+	stalled int
+
+	// commits makes commits one at a time.
+	commits sync.Mutex
+}
+
+// New makes a Consumer. Nothing is connected before Run.
+func New(config Config) *Consumer {
+	return &Consumer{
+		config:  config,
+		metrics: newMetrics(config.OutcomesTopic, config.DeadLetterTopic),
+		bounds:  newBounds(config.MaxPending, config.MaxPendingBytes),
+		lives:   map[int32]*life{},
+		stopped: map[int32]error{},
+		ends:    map[int32]int64{},
+	}
+}
+
+// Run consumes until ctx ends, then stops gracefully: it drains what is under way for as long as Drain,
+// commits, and leaves the group. It returns nil then, and an error when it cannot start.
+func (c *Consumer) Run(ctx context.Context) error {
+	if err := c.connect(ctx); err != nil {
+		return err
+	}
+	defer c.client.Close()
+	journal, err := newJournal(ctx, c)
+	if err != nil {
+		return err
+	}
+	c.journal = journal
+	defer journal.close()
+
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.pollLoop(running) })
+	group.Go(func() error { return c.commitLoop(running) })
+	group.Go(func() error { return c.followBreaker(running) })
+	group.Go(func() error { return c.sampleLoop(running) })
+	err = group.Wait()
+
+	drain, cancel := context.WithTimeout(context.Background(), c.config.Drain)
+	defer cancel()
+	c.release(drain, c.allLives())
+	return err
+}
+
+// connect makes the group's client. It has no topic yet, so it does not join before the start is settled.
+func (c *Consumer) connect(ctx context.Context) error {
+	seed, err := kgo.NewClient(c.config.Client...)
+	if err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	defer seed.Close()
+	if err := c.config.Start.settle(ctx, kadm.NewClient(seed), c.config.Group, c.config.Topic, c.config.Log); err != nil {
+		return err
+	}
+	options := append(slices.Clone(c.config.Client),
+		kgo.ConsumerGroup(c.config.Group),
+		kgo.ConsumeTopics(c.config.Topic),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.SessionTimeout(c.config.SessionTimeout),
+		kgo.RebalanceTimeout(c.config.RebalanceTimeout),
+		kgo.DisableAutoCommit(),
+		// Callbacks wait while polled records are being handed to their lives.
+		kgo.BlockRebalanceOnPoll(),
+		kgo.OnPartitionsAssigned(c.onAssigned),
+		kgo.OnPartitionsRevoked(c.onRevoked),
+		kgo.OnPartitionsLost(c.onLost),
+		kgo.OnOffsetsFetched(c.onOffsetsFetched),
+		// Markers are kept, so that their offsets are seen to be complete.
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(),
+		// The default of 5 s is how long an added partition waits behind a long poll.
+		kgo.FetchMaxWait(250*time.Millisecond),
+		kgo.FetchMaxBytes(16<<20),
+		// Start.settle has committed an offset for every partition that had one; those added later are read
+		// from their beginning.
+		kgo.ConsumeStartOffset(kgo.NewOffset().At(0)),
+		// Out of range never resets silently: forward would lose orders, back would fire history again.
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+	)
+	if c.config.InstanceID != "" {
+		options = append(options, kgo.InstanceID(c.config.InstanceID))
+	}
+	if c.client, err = kgo.NewClient(options...); err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	c.mu.Lock()
+	c.pauses = newPauses(c.client, c.config.Topic)
+	c.mu.Unlock()
+	return nil
+}
+
+// pollLoop hands records to their lives until ctx ends.
+func (c *Consumer) pollLoop(ctx context.Context) error {
+	for {
+		room := c.room(ctx)
+		if room == 0 {
+			return nil
+		}
+		fetches := c.client.PollRecords(ctx, room)
+		if ctx.Err() != nil {
+			c.client.AllowRebalance()
+			return nil
+		}
+		c.noteErrors(ctx, fetches)
+		gate := c.config.Clicks.Gate()
+		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+			if l := c.life(p.Partition); l != nil {
+				l.admit(p.Records, gate)
+			}
+		})
+		c.client.AllowRebalance()
+	}
+}
+
+// room waits until orders may be read and returns how many, 0 when ctx ends. A half-open circuit takes only
+// as many as it lacks for its probes.
+func (c *Consumer) room(ctx context.Context) int {
+	for {
+		changed := c.config.Breaker.Changed()
+		room := c.bounds.wait(ctx)
+		if room == 0 || c.config.Breaker.State() == breaker.Closed {
+			return room
+		}
+		if lacking := c.config.Breaker.Probes() - c.bounds.orders(); lacking > 0 {
+			return min(room, lacking)
+		}
+		select {
+		case <-changed:
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return 0
+		}
+	}
+}
+
+// followBreaker keeps the pauses in step with the breaker. An open circuit and a Retry-After pause fetching;
+// a half-open circuit fetches again when it has fewer orders than probes.
+func (c *Consumer) followBreaker(ctx context.Context) error {
+	for {
+		changed := c.config.Breaker.Changed()
+		state := c.config.Breaker.State()
+		if c.pauses.all(PauseBreaker, state == breaker.Open) {
+			c.config.Log.Info("breaker", "state", state.String(), "fetching", state != breaker.Open)
+		}
+		c.pauses.all(PauseRetryAfter, c.config.Breaker.Held())
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// noteErrors keeps the poll's errors for readiness and settles offsets that are out of range.
+func (c *Consumer) noteErrors(ctx context.Context, fetches kgo.Fetches) {
+	var trouble error
+	fetches.EachError(func(topic string, partition int32, err error) {
+		if isOutOfRange(err) {
+			c.outOfRange(ctx, partition)
+			return
+		}
+		if !errors.Is(err, context.Canceled) {
+			trouble = fmt.Errorf("reading %s[%d]: %w", topic, partition, err)
+		}
+	})
+	if trouble == nil {
+		c.health.group.over()
+		return
+	}
+	c.health.group.trouble(trouble)
+	c.config.Log.Warn("reading orders", "error", trouble)
+}
+
+func (c *Consumer) life(partition int32) *life {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lives[partition]
+}
+
+func (c *Consumer) allLives() []*life {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Values(c.lives))
+}
+
+func (c *Consumer) newBackoff() *breaker.Backoff {
+	return breaker.NewBackoff(c.config.BackoffInitial, c.config.BackoffMax)
+}

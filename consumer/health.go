@@ -1,0 +1,59 @@
+package consumer
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// lasting is how long a trouble may last before readiness says so. Shorter ones heal by themselves.
+const lasting = 30 * time.Second
+
+// health collects the troubles that orders wait out, so that a consumer that is alive but cannot progress
+// says so itself.
+type health struct {
+	// registry: the schema registry cannot be asked.
+	registry condition
+	// endpoint: CJ's answers say that the endpoint or our set-up is wrong.
+	endpoint condition
+	// writes: an outcome or a dead letter cannot be written, which blocks commits.
+	writes condition
+	// commits: offsets cannot be committed.
+	commits condition
+	// group: the consumer group cannot be joined or read from.
+	group condition
+}
+
+// condition is one trouble and since when it lasts. It is safe for concurrent use.
+type condition struct {
+	mu    sync.Mutex
+	since time.Time
+	err   error
+}
+
+// trouble notes that it is there, or still there.
+func (c *condition) trouble(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.since = time.Now()
+	}
+	c.err = err
+}
+
+// over notes that it has ended.
+func (c *condition) over() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = nil
+}
+
+// lasts returns the trouble when it has lasted.
+func (c *condition) lasts() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil || time.Since(c.since) < lasting {
+		return nil
+	}
+	return fmt.Errorf("for %s: %w", time.Since(c.since).Round(time.Second), c.err)
+}

@@ -1,0 +1,38 @@
+package consumer
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Check is one condition of readiness.
+type Check struct {
+	Name string
+	// Err is nil when the condition holds, otherwise what is wrong in plain words.
+	Err error
+}
+
+// Ready lists what must hold for this consumer to do its work. An open breaker is not among it: pausing is
+// the right work while CJ is down.
+func (c *Consumer) Ready() []Check {
+	c.mu.Lock()
+	var stopped error
+	for _, err := range c.stopped {
+		stopped = errors.Join(stopped, err)
+	}
+	var stalled error
+	if c.stalled > 0 {
+		stalled = fmt.Errorf("%d partitions have orders and make no progress; the log says which", c.stalled)
+	}
+	c.mu.Unlock()
+	return []Check{
+		{"group", c.health.group.lasts()},
+		{"clicks", c.config.Clicks.Ready()},
+		{"registry", c.health.registry.lasts()},
+		{"endpoint", c.health.endpoint.lasts()},
+		{"outcomes", c.health.writes.lasts()},
+		{"commits", c.health.commits.lasts()},
+		{"offsets", stopped},
+		{"progress", stalled},
+	}
+}

@@ -1,0 +1,121 @@
+package consumer
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+const (
+	// sampleEvery is how often the ends of our partitions are listed for the lag metrics.
+	sampleEvery = 2 * time.Second
+	// stallAfter is how long a partition with work may go without progress, when nothing pauses it, before
+	// it is called stalled.
+	stallAfter = 2 * time.Minute
+)
+
+// sampleLoop keeps the ends of our partitions, and looks for partitions that stand still.
+func (c *Consumer) sampleLoop(ctx context.Context) error {
+	admin := kadm.NewClient(c.client)
+	ticker := time.NewTicker(sampleEvery)
+	defer ticker.Stop()
+	for {
+		// An error leaves the last sample; what it means shows elsewhere (reading, committing).
+		if ends, err := listed(admin.ListCommittedOffsets(ctx, c.config.Topic)); err == nil {
+			c.noteEnds(ends)
+		}
+		c.lookForStalls(time.Now())
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (c *Consumer) noteEnds(ends kadm.ListedOffsets) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for partition := range c.lives {
+		if end, ok := ends.Lookup(c.config.Topic, partition); ok {
+			c.ends[partition] = end.Offset
+		}
+	}
+}
+
+// lookForStalls counts partitions that have work, no reason to pause, and no progress.
+func (c *Consumer) lookForStalls(now time.Time) {
+	stalled := 0
+	for _, s := range c.standings() {
+		if s.workLag() > 0 && now.Sub(s.Moved) > stallAfter && !c.pauses.partition(s.Partition) {
+			stalled++
+			c.config.Log.Error("partition stalled: it has orders, nothing pauses it, and it makes no progress",
+				"partition", s.Partition, "committed", s.Committed, "next", s.Next, "end", s.End, "pending", s.Pending,
+				"without_progress", now.Sub(s.Moved).Round(time.Second).String())
+		}
+	}
+	c.mu.Lock()
+	c.stalled = stalled
+	c.mu.Unlock()
+}
+
+// Standing is one of our partitions as it stands now, with the topic's end as last sampled.
+type Standing struct {
+	standing
+	// End is the last stable offset, -1 while unknown.
+	End int64
+}
+
+// workLag is how many orders have no outcome: those in memory and those not read yet.
+func (s Standing) workLag() int64 {
+	if s.End < 0 || s.Next < 0 {
+		return int64(s.Pending)
+	}
+	return int64(s.Pending) + max(0, s.End-s.Next)
+}
+
+// commitLag is how many orders lie past the committed offset.
+func (s Standing) commitLag() int64 {
+	if s.End < 0 || s.Committed < 0 {
+		return int64(s.Pending)
+	}
+	return max(0, s.End-s.Committed)
+}
+
+func (c *Consumer) standings() []Standing {
+	lives := c.allLives()
+	standings := make([]Standing, len(lives))
+	for i, l := range lives {
+		standings[i] = Standing{standing: l.standing(), End: -1}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, s := range standings {
+		if end, ok := c.ends[s.Partition]; ok {
+			standings[i].End = end
+		}
+	}
+	return standings
+}
+
+// Lag is how much work is left in our partitions.
+type Lag struct {
+	// Work counts orders without an outcome, Commit those past the committed offset.
+	Work, Commit int64
+	// Oldest is the record time of the oldest order in memory without an outcome, zero when there is none.
+	Oldest time.Time
+}
+
+// Lag sums up our partitions.
+func (c *Consumer) Lag() Lag {
+	var lag Lag
+	for _, s := range c.standings() {
+		lag.Work += s.workLag()
+		lag.Commit += s.commitLag()
+		if !s.Oldest.IsZero() && (lag.Oldest.IsZero() || s.Oldest.Before(lag.Oldest)) {
+			lag.Oldest = s.Oldest
+		}
+	}
+	return lag
+}

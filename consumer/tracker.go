@@ -1,0 +1,68 @@
+package consumer
+
+import "sort"
+
+// tracker knows which offsets of a partition have an outcome. Offsets are admitted in rising order, with
+// holes wherever Kafka has them (transaction markers, compaction, retention), and complete in any order.
+// It never computes with "the next offset": holes are why. It is not safe for concurrent use.
+type tracker struct {
+	// entries are the admitted offsets from the lowest one without an outcome on.
+	entries []entry
+	// pending is how many entries have no outcome.
+	pending int
+	// next is the offset after the last one admitted, -1 before the first.
+	next int64
+}
+
+type entry struct {
+	offset int64
+	done   bool
+}
+
+func newTracker() tracker { return tracker{next: -1} }
+
+// admit notes an offset that was read. It reports false for one that was read before.
+func (t *tracker) admit(offset int64) bool {
+	if offset < t.next {
+		return false
+	}
+	t.entries = append(t.entries, entry{offset: offset})
+	t.pending++
+	t.next = offset + 1
+	return true
+}
+
+// complete notes that an admitted offset has an outcome. It reports false when it is not pending.
+func (t *tracker) complete(offset int64) bool {
+	i := sort.Search(len(t.entries), func(i int) bool { return t.entries[i].offset >= offset })
+	if i == len(t.entries) || t.entries[i].offset != offset || t.entries[i].done {
+		return false
+	}
+	t.entries[i].done = true
+	t.pending--
+	if i == 0 {
+		t.trim()
+	}
+	return true
+}
+
+// trim drops the completed entries at the low end.
+func (t *tracker) trim() {
+	n := 0
+	for n < len(t.entries) && t.entries[n].done {
+		n++
+	}
+	t.entries = t.entries[n:]
+	if len(t.entries) == 0 {
+		t.entries = nil
+	}
+}
+
+// watermark is the offset that may be committed: the lowest one without an outcome, or the next to read
+// when none is pending; -1 when nothing was read yet.
+func (t *tracker) watermark() int64 {
+	if len(t.entries) > 0 {
+		return t.entries[0].offset
+	}
+	return t.next
+}

@@ -1,0 +1,186 @@
+// Package relay puts the rooms together: it makes a running stream processor out of a configuration.
+package relay
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cjrelay/cjrelay/breaker"
+	"github.com/cjrelay/cjrelay/consumer"
+	"github.com/cjrelay/cjrelay/internal/config"
+	"github.com/cjrelay/cjrelay/internal/topics"
+	"github.com/cjrelay/cjrelay/internal/version"
+	"github.com/cjrelay/cjrelay/postback"
+	"github.com/cjrelay/cjrelay/schema"
+	"github.com/cjrelay/cjrelay/sessions"
+)
+
+// Relay is one stream processor. Use New, then Run once.
+type Relay struct {
+	config   config.Config
+	log      *slog.Logger
+	table    *sessions.Table
+	client   *postback.Client
+	gate     *breaker.Gate
+	consumer *consumer.Consumer
+}
+
+// New checks what can be checked without a connection.
+func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
+	builder, err := postback.NewBuilder(Advertiser(cfg.CJ))
+	if err != nil {
+		return nil, fmt.Errorf("cj: %w", err)
+	}
+	client, err := postback.NewClient(postback.ClientConfig{
+		Endpoint: cfg.CJ.Endpoint, Timeout: cfg.CJ.Timeout, Concurrency: cfg.Delivery.Concurrency, UserAgent: "cjrelay/" + version.String(),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cj: %w", err)
+	}
+	var registry *schema.Registry
+	if cfg.Orders.Format == config.Avro || cfg.Clicks.Format == config.Avro {
+		client, err := sr.NewClient(sr.URLs(cfg.Registry.URL), sr.HTTPClient(&http.Client{Timeout: cfg.Registry.Timeout}))
+		if err != nil {
+			return nil, fmt.Errorf("registry: %w", err)
+		}
+		registry = schema.NewRegistry(client)
+	}
+	decodeOrder, err := schema.NewOrderDecoder(cfg.Orders.Format, registry, schema.MaxBytes(int(cfg.Orders.MaxOrderBytes)))
+	if err != nil {
+		return nil, err
+	}
+	decodeClick, err := schema.NewClickDecoder(cfg.Clicks.Format, registry)
+	if err != nil {
+		return nil, err
+	}
+	table, err := sessions.Open(sessions.Config{
+		Topic: cfg.Clicks.Topic, Window: cfg.Clicks.Window, Decode: decodeClick, Client: Kafka(cfg.Kafka), Log: log,
+	}, sessions.NewMemory())
+	if err != nil {
+		return nil, err
+	}
+	gate := breaker.New(breaker.Config{
+		Concurrency: cfg.Delivery.Concurrency, ConsecutiveOrders: cfg.Breaker.ConsecutiveOrders, FailureRate: cfg.Breaker.FailureRate,
+		MinSamples: cfg.Breaker.MinSamples, Open: cfg.Breaker.Open, Probes: cfg.Breaker.Probes, Window: cfg.Breaker.Window,
+	})
+	return &Relay{
+		config: cfg, log: log, table: table, client: client, gate: gate,
+		consumer: consumer.New(consumer.Config{
+			Topic: cfg.Orders.Topic, Group: cfg.Orders.Group, Start: start(cfg.Orders), EnterpriseID: cfg.CJ.EnterpriseID,
+			DeadLetterTopic: cfg.DeadLetter.Topic, OutcomesTopic: cfg.Outcomes.Topic, Version: version.String(),
+			Decode: decodeOrder, Clicks: table, Builder: builder, Sender: client, Breaker: gate,
+			BackoffInitial: cfg.Delivery.BackoffInitial, BackoffMax: cfg.Delivery.BackoffMax,
+			CommitInterval: cfg.Delivery.CommitInterval, Drain: cfg.Delivery.Drain, FutureTolerance: cfg.Delivery.FutureTolerance,
+			MaxPending: cfg.Orders.MaxPending, MaxPendingBytes: int(cfg.Orders.MaxPendingBytes), MaxPendingPerPartition: cfg.Orders.MaxPendingPerPartition,
+			RetryAfterCap: cfg.CJ.RetryAfterCap, SessionTimeout: cfg.Kafka.SessionTimeout, RebalanceTimeout: cfg.Kafka.RebalanceTimeout,
+			InstanceID: cfg.Kafka.InstanceID, Client: Kafka(cfg.Kafka), Log: log,
+		}),
+	}, nil
+}
+
+// Advertiser is the account at CJ as package postback wants it.
+func Advertiser(cj config.CJ) postback.Advertiser {
+	return postback.Advertiser{
+		EnterpriseID: cj.EnterpriseID, Actions: cj.Actions, DefaultAction: cj.DefaultAction, Signature: cj.Signature.Reveal(),
+		AttributeNames: cj.AttributeNames, MaxQueryBytes: int(cj.MaxQuery),
+	}
+}
+
+// Kafka is how to reach the cluster.
+func Kafka(kafka config.Kafka) []kgo.Opt {
+	return []kgo.Opt{kgo.SeedBrokers(kafka.Brokers...), kgo.ClientID(kafka.ClientID)}
+}
+
+// Names are the topics of a configuration.
+func Names(cfg config.Config) topics.Names {
+	return topics.Names{
+		Orders: cfg.Orders.Topic, Clicks: cfg.Clicks.Topic, DeadLetter: cfg.DeadLetter.Topic, Outcomes: cfg.Outcomes.Topic, Window: cfg.Clicks.Window,
+	}
+}
+
+func start(orders config.Orders) consumer.Start {
+	switch at, isTime := orders.StartTime(); {
+	case isTime:
+		return consumer.At(at)
+	case orders.Start == config.StartEarliest:
+		return consumer.Earliest()
+	case orders.Start == config.StartLatest:
+		return consumer.Latest()
+	default:
+		return consumer.Start{}
+	}
+}
+
+// Run works until ctx ends, then stops gracefully. It refuses to start without a compacted click topic.
+func (r *Relay) Run(ctx context.Context) error {
+	defer r.client.Close()
+	defer r.table.Close()
+	if err := r.checkTopics(ctx); err != nil {
+		return err
+	}
+	// The consumer drains after ctx has ended, and orders under way may still need the table.
+	tableContext, closeTable := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeTable()
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return r.table.Run(tableContext) })
+	group.Go(func() error {
+		defer closeTable()
+		return r.consumer.Run(running)
+	})
+	return group.Wait()
+}
+
+// checkTopics refuses what cannot work and warns of what will hurt later.
+func (r *Relay) checkTopics(ctx context.Context) error {
+	client, err := kgo.NewClient(append(Kafka(r.config.Kafka), kgo.RetryTimeout(30*time.Second))...)
+	if err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	defer client.Close()
+	names := Names(r.config)
+	findings, err := topics.Check(ctx, kadm.NewClient(client), names)
+	if err != nil {
+		return fmt.Errorf("kafka at %v: %w", r.config.Kafka.Brokers, err)
+	}
+	for _, f := range findings {
+		if !f.Good() {
+			r.log.Warn("topic is not set up as it should be; `cjrelay topics` tells more", "topic", f.Topic, "status", f.Status,
+				"setting", f.Setting, "want", f.Want, "have", f.Have, "why", f.Why)
+		}
+	}
+	return topics.Fatal(findings, names)
+}
+
+// Ready lists what must hold for the relay to do its work.
+func (r *Relay) Ready() []consumer.Check { return r.consumer.Ready() }
+
+// Lag is how much work is left.
+func (r *Relay) Lag() consumer.Lag { return r.consumer.Lag() }
+
+// Breaker is the state of the circuit.
+func (r *Relay) Breaker() breaker.State { return r.gate.State() }
+
+// Register adds the relay's metrics.
+func (r *Relay) Register(registry *prometheus.Registry) error {
+	for _, collector := range []prometheus.Collector{r.consumer, r.table} {
+		if err := registry.Register(collector); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unregister takes the relay's metrics away, so that another one can take their place.
+func (r *Relay) Unregister(registry *prometheus.Registry) {
+	registry.Unregister(r.consumer)
+	registry.Unregister(r.table)
+}

@@ -1,0 +1,58 @@
+package schema
+
+// Kind is how an order ended. Each kind is terminal for the order's offset.
+type Kind string
+
+// The kinds of outcome.
+const (
+	Acknowledged Kind = "acknowledged"
+	Unattributed Kind = "unattributed"
+	Duplicate    Kind = "duplicate"
+	DeadLetter   Kind = "dead_letter"
+	Parked       Kind = "parked"
+)
+
+// Reason says why an order ended as it did. It is a metric label: the set is closed.
+type Reason string
+
+// Reasons for Acknowledged.
+const (
+	// ReasonJoined: the click came from the click table.
+	ReasonJoined Reason = "joined"
+	// ReasonCarried: the order carried its own click id.
+	ReasonCarried Reason = "carried"
+)
+
+// Reasons for Unattributed.
+const (
+	ReasonNoSession       Reason = "no_session"
+	ReasonNoClick         Reason = "no_click"
+	ReasonClickAfterOrder Reason = "click_after_order"
+	ReasonClickExpired    Reason = "click_expired"
+	ReasonClickErased     Reason = "click_erased"
+	ReasonClickInvalid    Reason = "click_invalid"
+	ReasonNoConsent       Reason = "no_consent"
+)
+
+// Reasons for DeadLetter.
+const (
+	// ReasonMalformed: the record's bytes are not an order in the configured format.
+	ReasonMalformed Reason = "malformed"
+	// ReasonUnknownSchema: the registry has no usable schema under the record's schema id.
+	ReasonUnknownSchema Reason = "unknown_schema"
+	// ReasonInvalidOrder: the bytes decode, but a field breaks a rule of the canonical form.
+	ReasonInvalidOrder Reason = "invalid_order"
+	// ReasonUnbuildable: CJ would silently drop the postback of this order.
+	ReasonUnbuildable Reason = "unbuildable"
+	// ReasonFuture: the order says that it was confirmed further in the future than clocks differ.
+	ReasonFuture Reason = "future"
+	// ReasonRejected: CJ answered with a status that rejects this order.
+	ReasonRejected Reason = "rejected"
+)
+
+// Reasons lists every reason an outcome of each kind can have, so that metrics have a series from the start.
+var Reasons = map[Kind][]Reason{
+	Acknowledged: {ReasonJoined, ReasonCarried},
+	Unattributed: {ReasonNoSession, ReasonNoClick, ReasonClickAfterOrder, ReasonClickExpired, ReasonClickErased, ReasonClickInvalid, ReasonNoConsent},
+	DeadLetter:   {ReasonMalformed, ReasonUnknownSchema, ReasonInvalidOrder, ReasonUnbuildable, ReasonFuture, ReasonRejected},
+}

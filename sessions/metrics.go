@@ -1,0 +1,29 @@
+package sessions
+
+import "github.com/prometheus/client_golang/prometheus"
+
+var (
+	sessionsDesc = prometheus.NewDesc("cjrelay_click_table_sessions", "Sessions that the click table knows.", nil, nil)
+	behindDesc   = prometheus.NewDesc("cjrelay_click_table_behind", "Records of the click topic that waiting orders need and the table has not read.", nil, nil)
+)
+
+// metrics counts what became of the click topic's records.
+type metrics struct {
+	records                    *prometheus.CounterVec
+	applied, erased, malformed prometheus.Counter
+}
+
+func newMetrics() metrics {
+	records := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cjrelay_clicks_total",
+		Help: "Records read from the click topic: applied, erased (a tombstone) or malformed (skipped).",
+	}, []string{"result"})
+	return metrics{
+		records:   records,
+		applied:   records.WithLabelValues("applied"),
+		erased:    records.WithLabelValues("erased"),
+		malformed: records.WithLabelValues("malformed"),
+	}
+}
+
+func (m metrics) collect(collected chan<- prometheus.Metric) { m.records.Collect(collected) }
