@@ -1,88 +1,64 @@
 package breaker
 
 import (
+	"container/list"
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
-	"golang.org/x/sync/semaphore"
 )
 
-// Config sets a Gate. The zero value of a field takes its default.
-type Config struct {
-	// Concurrency is how many attempts may be in flight at once. More is faster and less polite: by Little's
-	// law the rate is at most Concurrency divided by the remote's latency. Defaults to 64.
-	Concurrency int
-	// ConsecutiveOrders opens the circuit at once when that many different orders failed with no success
-	// between. Defaults to 20.
-	ConsecutiveOrders int
-	// FailureRate opens the circuit when at least this share of the window's answers were failures, from 0
-	// (exclusive) to 1. Defaults to 0.5.
-	FailureRate float64
-	// MinSamples is how many answers a window needs before FailureRate counts. Defaults to 20.
-	MinSamples int
-	// Open is how long the circuit stays open before it lets probes through. Defaults to 10 s.
-	Open time.Duration
-	// Probes is how many attempts a half-open circuit lets through; all of them must succeed to close it.
-	// Defaults to 3.
-	Probes int
-	// Window is the time over which FailureRate is judged. It must be at least four times the attempts'
-	// time-out: a failure that arrives after its window has passed is not counted, so a short window never
-	// opens on slow failures. Defaults to 60 s.
-	Window time.Duration
-}
-
-func (c Config) withDefaults() Config {
-	setDefault(&c.Concurrency, 64)
-	setDefault(&c.ConsecutiveOrders, 20)
-	setDefault(&c.FailureRate, 0.5)
-	setDefault(&c.MinSamples, 20)
-	setDefault(&c.Open, 10*time.Second)
-	setDefault(&c.Probes, 3)
-	setDefault(&c.Window, 60*time.Second)
-	return c
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
-
-// Gate hands out permits for attempts. It is safe for concurrent use.
+// Gate hands out permits for attempts, first come, first served. It is safe for concurrent use.
 type Gate struct {
-	config  Config
-	slots   *semaphore.Weighted
-	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
+	config Config
 
-	mu sync.Mutex
-	// changed is closed and replaced whenever an attempt that was refused might now be let through.
-	changed chan struct{}
-	// heldUntil is the latest Retry-After.
+	// mu guards what follows and every call to the circuit. The circuit's callbacks run inside such a call,
+	// so they run under mu and must not ask the circuit anything: it would wait for itself.
+	mu      sync.Mutex
+	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
+	// generation counts the circuit's changes of state. The answer to an attempt of an earlier generation is
+	// stale: it tells of the remote side as it was before the change.
+	generation uint64
+	failures   failures
+	// waiting holds a *waiter for each Acquire that waits. Whatever may let its front start must call admit.
+	waiting list.List
+	// inFlight counts the permits that are out; limit bounds it.
+	inFlight, limit int
+	// heldUntil is when the longest Retry-After ends, and holdEnds looks again then.
 	heldUntil time.Time
-	// attempting counts permits that are out; rampLimit bounds it after the circuit closed, so that the
-	// backlog of an outage does not hit a remote side that has just recovered. Zero means no ramp.
-	attempting, rampLimit int
-	failures              failures
+	holdEnds  *time.Timer
+	// changed is closed and replaced whenever State or Held may have changed.
+	changed chan struct{}
 }
 
-// New makes a Gate, closed and empty.
+// waiter is one Acquire that waits.
+type waiter struct {
+	order string
+	// admitted takes the permit; it has room for it, so that nobody waits for a waiter that has given up.
+	admitted chan *Permit
+}
+
+// buckets is in how many steps the circuit forgets what left the window.
+const buckets = 12
+
+// New makes a Gate, closed and with nothing in flight.
 func New(config Config) *Gate {
 	config = config.withDefaults()
+	// The circuit rounds its window up to whole buckets. The failures must be remembered just as long, or one
+	// order would count twice in one window.
+	bucket := (config.Window + buckets - 1) / buckets
 	g := &Gate{
 		config:   config,
-		slots:    semaphore.NewWeighted(int64(config.Concurrency)),
+		failures: newFailures(bucket * buckets),
+		limit:    config.Concurrency,
 		changed:  make(chan struct{}),
-		failures: newFailures(config.Window),
 	}
 	g.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		MaxRequests:   uint32(config.Probes),
-		Interval:      config.Window,
-		BucketPeriod:  config.Window / 12,
+		Interval:      bucket * buckets,
+		BucketPeriod:  bucket,
 		Timeout:       config.Open,
 		ReadyToTrip:   g.readyToTrip,
 		OnStateChange: g.onStateChange,
@@ -97,97 +73,99 @@ var errNotCounted = errors.New("not counted")
 // errFailed tells the circuit that the remote side failed an attempt.
 var errFailed = errors.New("failed")
 
-// Acquire waits until an attempt for the order may start. It returns an error only when ctx ends first.
-// Waiting for a slot is first come, first served. Every permit must be returned with Done; the order's name
-// tells orders apart and is never shown.
+// Acquire waits until an attempt for the order may start: until there is room below Concurrency, or below
+// the ramp after an outage, no Retry-After runs, and the circuit is closed or wants a probe. Whoever asked
+// first starts first. The only errors are those of ctx, and then there is no permit. Every permit must be
+// returned with Done; order tells orders apart and is never shown.
 func (g *Gate) Acquire(ctx context.Context, order string) (*Permit, error) {
-	if err := g.slots.Acquire(ctx, 1); err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	for {
-		done, retry, wait := g.try()
-		if done != nil {
-			return &Permit{gate: g, order: order, done: done}, nil
-		}
-		if err := pause(ctx, wait, retry); err != nil {
-			g.slots.Release(1)
-			return nil, err
-		}
-	}
-}
-
-// try asks the circuit once. When it refuses, wait is closed as soon as asking again may help, and retry,
-// when positive, is how long a Retry-After still runs.
-func (g *Gate) try() (done func(error), retry time.Duration, wait <-chan struct{}) {
 	g.mu.Lock()
-	wait = g.changed
-	retry = time.Until(g.heldUntil)
-	ramping := g.rampLimit > 0 && g.attempting >= g.rampLimit
-	if retry <= 0 && !ramping {
-		g.attempting++
+	if g.waiting.Len() == 0 {
+		if permit := g.start(order); permit != nil {
+			g.mu.Unlock()
+			return permit, nil
+		}
 	}
+	w := &waiter{order: order, admitted: make(chan *Permit, 1)}
+	place := g.waiting.PushBack(w)
 	g.mu.Unlock()
-	if retry > 0 || ramping {
-		return nil, retry, wait
+
+	select {
+	case permit := <-w.admitted:
+		return permit, nil
+	case <-ctx.Done():
 	}
-	// The circuit is asked outside our lock: it calls onStateChange, which takes it.
-	done, err := g.circuit.Allow()
-	if err != nil {
-		g.mu.Lock()
-		g.attempting--
-		g.mu.Unlock()
-		return nil, 0, wait
+	g.mu.Lock()
+	g.waiting.Remove(place)
+	g.mu.Unlock()
+	// From here on nobody admits us. Who did so before we left gave a permit that others wait for.
+	select {
+	case permit := <-w.admitted:
+		permit.Done(Cancelled)
+	default:
 	}
-	return done, 0, nil
+	return nil, ctx.Err()
 }
 
-// pause waits for the channel, for the time when it is positive, or for ctx.
-func pause(ctx context.Context, changed <-chan struct{}, d time.Duration) error {
-	var due <-chan time.Time
-	if d > 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		due = timer.C
+// start gives a permit, or nil when no attempt may start now. The caller holds mu.
+func (g *Gate) start(order string) *Permit {
+	if g.inFlight >= g.limit || g.held() {
+		return nil
 	}
-	select {
-	case <-changed:
-	case <-due:
-	case <-ctx.Done():
-		return ctx.Err()
+	report, err := g.circuit.Allow()
+	if err != nil {
+		return nil
 	}
-	return nil
+	g.inFlight++
+	return &Permit{gate: g, order: order, generation: g.generation, report: report}
+}
+
+// admit starts those who wait, in their order, for as long as they may. The caller holds mu.
+func (g *Gate) admit() {
+	for place := g.waiting.Front(); place != nil; place = g.waiting.Front() {
+		w := place.Value.(*waiter)
+		permit := g.start(w.order)
+		if permit == nil {
+			return
+		}
+		g.waiting.Remove(place)
+		w.admitted <- permit
+	}
 }
 
 // Hold stops all attempts for d, because the remote side asked for it with Retry-After. A shorter hold never
-// ends a longer one.
+// ends a longer one; attempts in flight go on.
 func (g *Gate) Hold(d time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	until := time.Now().Add(d)
-	g.mu.Lock()
-	if until.After(g.heldUntil) {
-		g.heldUntil = until
-		time.AfterFunc(d, g.wake)
+	if d <= 0 || !until.After(g.heldUntil) {
+		return
 	}
-	g.mu.Unlock()
-	g.wake()
+	g.heldUntil = until
+	if g.holdEnds != nil {
+		g.holdEnds.Stop()
+	}
+	g.holdEnds = time.AfterFunc(d, g.look)
+	g.announce()
 }
 
-// wake lets everyone who waits look again.
-func (g *Gate) wake() {
+// Held tells whether a Retry-After is running.
+func (g *Gate) Held() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	close(g.changed)
-	g.changed = make(chan struct{})
+	return g.held()
 }
 
-// Changed returns a channel that is closed when State or Held may have changed after this call.
-func (g *Gate) Changed() <-chan struct{} {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.changed
-}
+// held is Held. The caller holds mu.
+func (g *Gate) held() bool { return time.Now().Before(g.heldUntil) }
 
 // State is the circuit's state. An open circuit whose time is over shows as half-open.
 func (g *Gate) State() State {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	switch g.circuit.State() {
 	case gobreaker.StateClosed:
 		return Closed
@@ -198,62 +176,52 @@ func (g *Gate) State() State {
 	}
 }
 
-// Held tells whether a Retry-After is running.
-func (g *Gate) Held() bool {
+// Changed returns a channel that is closed when State or Held may have changed after this call.
+func (g *Gate) Changed() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return time.Now().Before(g.heldUntil)
+	return g.changed
 }
 
-// Probes is how many attempts a half-open circuit needs.
+// Probes is how many attempts must succeed to close a half-open circuit.
 func (g *Gate) Probes() int { return g.config.Probes }
 
-// readyToTrip runs inside the circuit's lock after a counted failure.
-func (g *Gate) readyToTrip(counts gobreaker.Counts) bool {
+// look runs when time alone may have changed something: a hold is over, or the circuit was open long enough.
+func (g *Gate) look() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.failures.streak() >= g.config.ConsecutiveOrders {
-		return true
-	}
-	answers := counts.TotalSuccesses + counts.TotalFailures
-	return answers >= uint32(g.config.MinSamples) && float64(counts.TotalFailures) >= g.config.FailureRate*float64(answers)
+	g.announce()
+	g.admit()
 }
 
-// onStateChange runs inside the circuit's lock, so it must not ask the circuit anything: that deadlocks.
-func (g *Gate) onStateChange(_ string, _, to gobreaker.State) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.failures.reset()
-	g.rampLimit = 0
-	switch to {
-	case gobreaker.StateOpen:
-		// The circuit turns half-open only when somebody asks after its time, and strictly after.
-		time.AfterFunc(g.config.Open+time.Millisecond, g.wake)
-	case gobreaker.StateClosed:
-		g.rampLimit = g.config.Probes
-	}
+// announce closes changed. The caller holds mu.
+func (g *Gate) announce() {
 	close(g.changed)
 	g.changed = make(chan struct{})
 }
 
-// State is the state of the circuit, with the value that the metric shows.
-type State int
-
-// The states of the circuit.
-const (
-	Closed   State = 0
-	HalfOpen State = 1
-	Open     State = 2
-)
-
-func (s State) String() string {
-	switch s {
-	case Closed:
-		return "closed"
-	case HalfOpen:
-		return "half-open"
-	case Open:
-		return "open"
+// readyToTrip is asked by a closed circuit after a failure that counted. It runs under mu.
+func (g *Gate) readyToTrip(counts gobreaker.Counts) bool {
+	if g.failures.streak() >= g.config.ConsecutiveOrders {
+		return true
 	}
-	return fmt.Sprintf("State(%d)", int(s))
+	// Not counts.Requests: that counts what is in flight, too, and dilutes the rate.
+	answered := counts.TotalSuccesses + counts.TotalFailures
+	return answered >= uint32(g.config.MinSamples) && float64(counts.TotalFailures) >= g.config.FailureRate*float64(answered)
+}
+
+// onStateChange is told by the circuit. It runs under mu.
+func (g *Gate) onStateChange(_ string, _, to gobreaker.State) {
+	g.generation++
+	g.failures.reset()
+	g.limit = g.config.Concurrency
+	switch to {
+	case gobreaker.StateOpen:
+		// The circuit has no timer: it turns half-open when it is asked strictly after its time.
+		time.AfterFunc(g.config.Open+time.Nanosecond, g.look)
+	case gobreaker.StateClosed:
+		// The ramp: the backlog of an outage must not hit a remote side that has just recovered.
+		g.limit = min(g.config.Probes, g.config.Concurrency)
+	}
+	g.announce()
 }

@@ -17,44 +17,43 @@ const (
 
 // Permit allows one attempt.
 type Permit struct {
-	gate     *Gate
-	order    string
-	done     func(error)
-	returned atomic.Bool
+	gate       *Gate
+	order      string
+	generation uint64
+	report     func(error)
+	returned   atomic.Bool
 }
 
 // Done returns the permit. Only the first call counts, so that a deferred Done(Cancelled) covers every way
-// out: a permit that is never returned would keep a half-open circuit half-open for ever.
+// out: a permit that is never returned would keep a half-open circuit half-open for ever. It is safe for
+// concurrent use.
 func (p *Permit) Done(result Result) {
 	if p.returned.Swap(true) {
 		return
 	}
 	g := p.gate
-	verdict := errNotCounted
 	g.mu.Lock()
-	g.attempting--
-	waiting := g.rampLimit > 0
+	defer g.mu.Unlock()
+	g.inFlight--
+	p.report(g.verdict(p, result))
+	g.admit()
+}
+
+// verdict notes a result and puts it into the circuit's words. The caller holds mu.
+func (g *Gate) verdict(p *Permit, result Result) error {
+	if p.generation != g.generation {
+		return errNotCounted
+	}
 	switch result {
 	case Succeeded:
-		verdict = nil
-		g.failures.succeeded()
-		if g.rampLimit > 0 {
-			g.rampLimit++
-			if g.rampLimit >= g.config.Concurrency {
-				g.rampLimit = 0
-			}
+		g.limit = min(g.limit+1, g.config.Concurrency)
+		if g.failures.succeeded(p.order) {
+			return nil
 		}
 	case Failed:
 		if g.failures.failed(p.order, g.config.ConsecutiveOrders) {
-			verdict = errFailed
+			return errFailed
 		}
 	}
-	g.mu.Unlock()
-
-	p.done(verdict)
-	g.slots.Release(1)
-	// In the closed state nobody waits but for a slot; a half-open circuit or a ramp may let the next one in.
-	if waiting || g.State() != Closed {
-		g.wake()
-	}
+	return errNotCounted
 }

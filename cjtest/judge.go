@@ -40,11 +40,15 @@ type reading struct {
 var readings = sync.Pool{New: func() any { return new(reading) }}
 
 func (r *reading) release() {
+	r.reset()
+	readings.Put(r)
+}
+
+func (r *reading) reset() {
 	clear(r.params)
 	clear(r.lines)
 	clear(r.extras)
 	*r = reading{params: r.params[:0], lines: r.lines[:0], extras: r.extras}
-	readings.Put(r)
 }
 
 // key is CJ's identity of an order (docs.cj.com/docs/neworders-api-implementation).

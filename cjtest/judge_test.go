@@ -194,19 +194,19 @@ func TestTotal(t *testing.T) {
 	}
 }
 
-// FuzzJudge: whatever arrives is judged without a panic, the same way twice, and a pooled reading keeps nothing
-// of the request before.
+// FuzzJudge: whatever arrives is judged without a panic, the same way twice, and a reading that is used again
+// keeps nothing of the request before.
 func FuzzJudge(f *testing.F) {
 	f.Add(query())
 	f.Add(query("AMOUNT=1", "OID=a b") + "&ITEM101=&%zz=%&&=")
 	f.Fuzz(func(t *testing.T, query string) {
 		want := problemsOf(query, rulebook{})
-		pooled := new(reading)
-		pooled.take("CID=1&ITEM3=A&brand=b&OID=")
-		pooled.judge(&rulebook{}, arrival, false)
-		pooled.release()
-		pooled.take(query)
-		pooled.judge(&rulebook{}, arrival, false)
-		require.Equal(t, want, pooled.listed())
+		var again reading
+		again.take("CID=1&ITEM3=A&brand=b&OID=")
+		again.judge(&rulebook{}, arrival, false)
+		again.reset()
+		again.take(query)
+		again.judge(&rulebook{}, arrival, false)
+		require.Equal(t, want, again.listed())
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -172,20 +173,23 @@ func TestWait(t *testing.T) {
 	})
 	t.Run("GoesOnOverAReset", func(t *testing.T) {
 		t.Parallel()
-		b := setup(t)
-		done := make(chan error)
-		go func() { done <- b.cj.Wait(t.Context(), 2) }()
-		b.postback(query())
-		b.cj.Reset()
-		b.postback(query())
-		select {
-		case err := <-done:
-			require.NoError(t, err) // the wait saw both before the reset, or none: it may only have begun after
-			t.Fatal("one request since the reset is not two")
-		default:
-		}
-		b.postback(query())
-		require.NoError(t, <-done)
+		synctest.Test(t, func(t *testing.T) {
+			cj := New()
+			arrive := func() {
+				cj.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/u?"+query(), nil))
+				synctest.Wait()
+			}
+			done := make(chan error, 1)
+			go func() { done <- cj.Wait(t.Context(), 2) }()
+			arrive()
+			cj.Reset()
+			synctest.Wait()
+			arrive()
+			require.Empty(t, done, "one since the reset is not two")
+			arrive()
+			require.Len(t, done, 1)
+			require.NoError(t, <-done)
+		})
 	})
 }
 

@@ -14,6 +14,7 @@ func (c *Consumer) onAssigned(_ context.Context, _ *kgo.Client, assigned map[str
 	defer c.mu.Unlock()
 	for _, partition := range assigned[c.config.Topic] {
 		c.lives[partition] = newLife(c, partition)
+		c.pauses.begin(c.lives[partition])
 	}
 	if n := len(assigned[c.config.Topic]); n > 0 {
 		c.config.Log.Info("partitions assigned", "partitions", assigned[c.config.Topic])
@@ -58,12 +59,10 @@ func (c *Consumer) onLost(_ context.Context, _ *kgo.Client, lost map[string][]in
 		return
 	}
 	c.config.Log.Warn("partitions lost", "partitions", lost[c.config.Topic])
-	for _, l := range lives {
-		l.end()
-	}
 	// A commit in flight carries the old generation and is refused by the broker; none starts after this.
 	for _, l := range lives {
-		l.passages.Wait()
+		l.end()
+		l.drain(l.work)
 	}
 }
 
@@ -75,11 +74,11 @@ func (c *Consumer) take(partitions []int32) []*life {
 	for _, partition := range partitions {
 		if l := c.lives[partition]; l != nil {
 			lives = append(lives, l)
+			c.pauses.end(l)
 		}
 		delete(c.lives, partition)
 		delete(c.stopped, partition)
 		delete(c.ends, partition)
-		c.pauses.forget(partition)
 	}
 	return lives
 }

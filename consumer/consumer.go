@@ -53,6 +53,8 @@ type Config struct {
 	Drain time.Duration
 	// FutureTolerance is how far ahead of our clock an order may say it was confirmed.
 	FutureTolerance time.Duration
+	// Concurrency is how many orders are being sent at once.
+	Concurrency int
 	// MaxPending and MaxPendingBytes bound the orders in memory, MaxPendingPerPartition those of one partition.
 	MaxPending, MaxPendingBytes, MaxPendingPerPartition int
 	// RetryAfterCap bounds how long CJ may make us wait with Retry-After.
@@ -76,6 +78,8 @@ type Consumer struct {
 	health  health
 	bounds  *bounds
 	pauses  *pauses
+	// queue holds the orders that are ready to be sent. It has room for every order in memory.
+	queue chan *passage
 
 	mu    sync.Mutex
 	lives map[int32]*life
@@ -96,6 +100,7 @@ func New(config Config) *Consumer {
 		config:  config,
 		metrics: newMetrics(config.OutcomesTopic, config.DeadLetterTopic),
 		bounds:  newBounds(config.MaxPending, config.MaxPendingBytes),
+		queue:   make(chan *passage, config.MaxPending),
 		lives:   map[int32]*life{},
 		stopped: map[int32]error{},
 		ends:    map[int32]int64{},
@@ -121,8 +126,16 @@ func (c *Consumer) Run(ctx context.Context) error {
 	group.Go(func() error { return c.commitLoop(running) })
 	group.Go(func() error { return c.followBreaker(running) })
 	group.Go(func() error { return c.sampleLoop(running) })
+	sending, stopSending := context.WithCancel(context.Background())
+	var senders sync.WaitGroup
+	for range c.config.Concurrency {
+		senders.Go(func() { c.send(sending) })
+	}
 	err = group.Wait()
 
+	// The senders go on until the orders in their hands have been drained.
+	defer senders.Wait()
+	defer stopSending()
 	drain, cancel := context.WithTimeout(context.Background(), c.config.Drain)
 	defer cancel()
 	c.release(drain, c.allLives())
@@ -234,6 +247,20 @@ func (c *Consumer) followBreaker(ctx context.Context) error {
 		case <-changed:
 		case <-ctx.Done():
 			return nil
+		}
+	}
+}
+
+// send makes attempts for orders that are ready, one at a time, until ctx ends.
+func (c *Consumer) send(ctx context.Context) {
+	for {
+		select {
+		case p := <-c.queue:
+			if p.claim() {
+				p.attempt()
+			}
+		case <-ctx.Done():
+			return
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/cjrelay/cjrelay/breaker"
 	"github.com/cjrelay/cjrelay/schema"
 )
 
@@ -63,19 +64,19 @@ func deadLetterLimit(ctx context.Context, c *Consumer) int32 {
 
 func (j *journal) close() { j.client.Close() }
 
-// outcome writes how an order ended and reports whether that is durable.
-func (j *journal) outcome(ctx context.Context, outcome schema.OutcomeRecord) bool {
+// outcome writes how an order ended and tells done whether that is durable.
+func (j *journal) outcome(ctx context.Context, outcome schema.OutcomeRecord, done func(durable bool)) {
 	value, err := outcome.MarshalJSON()
 	if err != nil {
 		// Every field is ours or valid UTF-8 that was decoded from the order: this is a bug, and silence
 		// would be a stuck offset.
 		panic(fmt.Sprintf("outcome of %s[%d]@%d: %v", outcome.Topic, outcome.Partition, outcome.Offset, err))
 	}
-	return j.write(ctx, &kgo.Record{Topic: j.consumer.config.OutcomesTopic, Key: []byte(outcome.Key()), Value: value})
+	j.write(ctx, &kgo.Record{Topic: j.consumer.config.OutcomesTopic, Key: []byte(outcome.Key()), Value: value}, nil, done)
 }
 
-// deadLetter writes the order's original bytes with the reason, and reports whether that is durable.
-func (j *journal) deadLetter(ctx context.Context, record *kgo.Record, outcome schema.OutcomeRecord, cause error) bool {
+// deadLetter writes the order's original bytes with the reason, and tells done whether that is durable.
+func (j *journal) deadLetter(ctx context.Context, record *kgo.Record, outcome schema.OutcomeRecord, cause error, done func(durable bool)) {
 	text := ""
 	if cause != nil {
 		text = cause.Error()
@@ -91,7 +92,7 @@ func (j *journal) deadLetter(ctx context.Context, record *kgo.Record, outcome sc
 		header("cjrelay-at", outcome.At.Format(time.RFC3339Nano)),
 		header("cjrelay-version", j.consumer.config.Version),
 	)
-	return j.write(ctx, &kgo.Record{Topic: j.consumer.config.DeadLetterTopic, Key: record.Key, Value: record.Value, Headers: headers})
+	j.write(ctx, &kgo.Record{Topic: j.consumer.config.DeadLetterTopic, Key: record.Key, Value: record.Value, Headers: headers}, nil, done)
 }
 
 func header(key, value string) kgo.RecordHeader {
@@ -111,35 +112,38 @@ func tooLarge(record *kgo.Record) *kgo.Record {
 	return &kgo.Record{Topic: record.Topic, Key: record.Key, Headers: headers}
 }
 
-// write produces the record until Kafka has it on all replicas, or ctx ends.
-func (j *journal) write(ctx context.Context, record *kgo.Record) bool {
-	waits := j.consumer.newBackoff()
-	for {
-		written := make(chan error, 1)
-		j.client.Produce(ctx, record, func(_ *kgo.Record, err error) { written <- err })
-		var err error
-		select {
-		case err = <-written:
-		case <-ctx.Done():
-			return false
-		}
-		if err == nil {
+// write produces the record until Kafka has it on all replicas, or ctx ends, and tells done which. It does not
+// wait; waits is nil for a record that has not failed yet.
+func (j *journal) write(ctx context.Context, record *kgo.Record, waits *breaker.Backoff, done func(durable bool)) {
+	j.client.Produce(ctx, record, func(_ *kgo.Record, err error) {
+		switch {
+		case err == nil:
 			j.consumer.health.writes.over()
-			return true
-		}
-		if ctx.Err() != nil {
-			return false
+			done(true)
+			return
+		case ctx.Err() != nil:
+			done(false)
+			return
 		}
 		j.consumer.metrics.writeFailures.WithLabelValues(record.Topic).Inc()
+		// A record that was produced cannot be produced again; a new one with its content can.
+		again := &kgo.Record{Topic: record.Topic, Key: record.Key, Value: record.Value, Headers: record.Headers}
 		if errors.Is(err, kerr.MessageTooLarge) && record.Value != nil {
-			record = tooLarge(record)
-			continue
+			again = tooLarge(record)
 		}
 		j.consumer.health.writes.trouble(fmt.Errorf("writing to topic %s: %w", record.Topic, err))
-		// A record that was tried keeps its error; it is written anew.
-		record = &kgo.Record{Topic: record.Topic, Key: record.Key, Value: record.Value, Headers: record.Headers}
-		if !sleep(ctx, waits.Next()) {
-			return false
+		if waits == nil {
+			waits = j.consumer.newBackoff()
 		}
-	}
+		timer := time.NewTimer(waits.Next())
+		go func() {
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+				j.write(ctx, again, waits, done)
+			case <-ctx.Done():
+				done(false)
+			}
+		}()
+	})
 }

@@ -22,11 +22,13 @@ type life struct {
 	work context.Context
 	stop context.CancelFunc
 	kill context.CancelFunc
-	// passages counts the orders under way.
-	passages sync.WaitGroup
+	// underWay counts the orders that have not left.
+	underWay sync.WaitGroup
 
 	mu      sync.Mutex
 	tracker tracker
+	// passages are the orders without an outcome, by offset.
+	passages map[int64]*passage
 	// ended is set when the assignment is over. Nothing may be committed from then on.
 	ended bool
 	// committed is the offset that the group last committed, -1 when it has none.
@@ -35,8 +37,6 @@ type life struct {
 	full bool
 	// moved is when the life last made progress.
 	moved time.Time
-	// times are the record times of the orders without an outcome.
-	times map[int64]time.Time
 }
 
 func newLife(c *Consumer, partition int32) *life {
@@ -45,82 +45,136 @@ func newLife(c *Consumer, partition int32) *life {
 	return &life{
 		consumer: c, partition: partition,
 		open: open, work: work, stop: stop, kill: kill,
-		tracker: newTracker(), committed: -1, moved: time.Now(), times: map[int64]time.Time{},
+		tracker: newTracker(), passages: map[int64]*passage{}, committed: -1, moved: time.Now(),
 	}
 }
 
-// admit takes records in and starts the passage of each order. The caller keeps the group from rebalancing
-// meanwhile, so that the records still belong to this assignment.
+// admit takes records in. The caller keeps the group from rebalancing meanwhile, so that the records still
+// belong to this assignment.
 func (l *life) admit(records []*kgo.Record, gate *sessions.Gate) {
+	admitted := make([]*passage, 0, len(records))
+	l.mu.Lock()
 	for _, record := range records {
-		l.mu.Lock()
-		admitted := !l.ended && l.tracker.admit(record.Offset)
-		if admitted && record.Attrs.IsControl() {
+		if l.ended || !l.tracker.admit(record.Offset) {
+			continue
+		}
+		if record.Attrs.IsControl() {
 			// A transaction's marker has an offset but is no order: it is complete as nothing.
 			l.tracker.complete(record.Offset)
-			admitted = false
+			continue
 		}
-		if admitted {
-			l.times[record.Offset] = record.Timestamp
-			l.passages.Add(1)
-			l.consumer.bounds.add(size(record))
-			if l.tracker.pending >= l.consumer.config.MaxPendingPerPartition && !l.full {
-				l.full = true
-				l.consumer.pauses.pause(l.partition, PauseBackPressure)
-			}
+		p := newPassage(l, record, gate)
+		l.passages[record.Offset] = p
+		l.underWay.Add(1)
+		l.consumer.bounds.add(size(record))
+		admitted = append(admitted, p)
+	}
+	if !l.full && l.tracker.pending >= l.consumer.config.MaxPendingPerPartition {
+		l.full = true
+		l.consumer.pauses.pause(l, PauseBackPressure)
+	}
+	l.mu.Unlock()
+	if len(admitted) > 0 {
+		go l.intake(admitted...)
+	}
+}
+
+// intake takes orders that are in hand up to the sending. They share one gate; those that need no lookup do
+// not wait for it.
+func (l *life) intake(orders ...*passage) {
+	var lookups []*passage
+	for _, p := range orders {
+		if l.open.Err() != nil {
+			p.abandon()
+			continue
 		}
-		l.mu.Unlock()
-		if admitted {
-			go newPassage(l, record, gate).run()
+		if (p.order != nil || p.read()) && !p.joinAlone() {
+			lookups = append(lookups, p)
 		}
 	}
+	if len(lookups) == 0 {
+		return
+	}
+	fresh := l.awaitTable(lookups[0].gate)
+	for _, p := range lookups {
+		if fresh {
+			p.join()
+		} else {
+			p.abandon()
+		}
+	}
+}
+
+// patience is how long orders wait for the click table before fetching pauses for it.
+const patience = time.Second
+
+// awaitTable waits until the click table is fresh, and reports whether it became so before the life stopped.
+func (l *life) awaitTable(gate *sessions.Gate) bool {
+	short, cancel := context.WithTimeout(l.open, patience)
+	defer cancel()
+	if gate.Wait(short) == nil {
+		return true
+	}
+	l.consumer.pauses.pause(l, PauseFreshness)
+	defer l.consumer.pauses.resume(l, PauseFreshness)
+	return gate.Wait(l.open) == nil
 }
 
 // leave is the end of a passage. Only an order with a durable outcome completes its offset; one that was
-// cut short leaves it pending for the partition's next owner.
-func (l *life) leave(record *kgo.Record, completed bool) {
-	defer l.passages.Done()
-	l.consumer.bounds.remove(size(record))
+// abandoned leaves it pending for the partition's next owner.
+func (l *life) leave(p *passage, completed bool) {
+	defer l.underWay.Done()
+	l.consumer.bounds.remove(size(p.record))
+	p.endPause()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !completed {
+	delete(l.passages, p.record.Offset)
+	if !completed || l.ended {
 		return
 	}
-	l.tracker.complete(record.Offset)
-	delete(l.times, record.Offset)
+	l.tracker.complete(p.record.Offset)
 	l.moved = time.Now()
 	if l.full && l.tracker.pending <= l.consumer.config.MaxPendingPerPartition/2 {
 		l.full = false
-		l.consumer.pauses.resume(l.partition, PauseBackPressure)
+		l.consumer.pauses.resume(l, PauseBackPressure)
 	}
 }
 
 // size is what an order counts for in the bound on bytes.
 func size(record *kgo.Record) int { return len(record.Key) + len(record.Value) }
 
-// drain stops handing out and waits for what is under way, until ctx ends; then it cuts that short too.
+// drain stops handing out, lets go of every order that waits, and waits for those in hand until ctx ends;
+// then it cuts them short.
 func (l *life) drain(ctx context.Context) {
 	l.stop()
+	l.mu.Lock()
+	all := make([]*passage, 0, len(l.passages))
+	for _, p := range l.passages {
+		all = append(all, p)
+	}
+	l.mu.Unlock()
+	for _, p := range all {
+		p.abandonWaiting()
+	}
 	idle := make(chan struct{})
 	go func() {
-		l.passages.Wait()
+		l.underWay.Wait()
 		close(idle)
 	}()
 	select {
 	case <-idle:
 	case <-ctx.Done():
+		l.kill()
 	}
-	l.kill()
-	<-idle
 }
 
-// end closes the life: from here on it commits nothing.
+// end closes the life: from here on it commits nothing, and what comes late changes nothing.
 func (l *life) end() {
 	l.stop()
 	l.kill()
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.ended = true
-	l.mu.Unlock()
 }
 
 // committable is the offset to commit, if there is one that the group does not have yet.
@@ -159,8 +213,8 @@ func (l *life) standing() standing {
 	if s.Next < 0 {
 		s.Next = s.Committed
 	}
-	if l.tracker.pending > 0 {
-		s.Oldest = l.times[l.tracker.watermark()]
+	if lowest := l.passages[l.tracker.watermark()]; lowest != nil {
+		s.Oldest = lowest.record.Timestamp
 	}
 	return s
 }

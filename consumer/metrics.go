@@ -13,7 +13,8 @@ import (
 // the first event.
 type metrics struct {
 	outcomes       *prometheus.CounterVec
-	attempts       *prometheus.CounterVec
+	attemptsVec    *prometheus.CounterVec
+	attempts       map[postback.Class]prometheus.Counter
 	attemptSeconds prometheus.Histogram
 	commits        *prometheus.CounterVec
 	writeFailures  *prometheus.CounterVec
@@ -26,7 +27,8 @@ func newMetrics(outcomesTopic, deadLetterTopic string) metrics {
 		outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cjrelay_outcomes_total", Help: "Orders by how they ended and why.",
 		}, []string{"outcome", "reason"}),
-		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+		attempts: map[postback.Class]prometheus.Counter{},
+		attemptsVec: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cjrelay_attempts_total", Help: "Postback requests by the class of CJ's answer.",
 		}, []string{"class"}),
 		attemptSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -52,7 +54,7 @@ func newMetrics(outcomesTopic, deadLetterTopic string) metrics {
 		}
 	}
 	for _, class := range postback.Classes {
-		m.attempts.WithLabelValues(class.String())
+		m.attempts[class] = m.attemptsVec.WithLabelValues(class.String())
 	}
 	for _, result := range []string{"ok", "failed"} {
 		m.commits.WithLabelValues(result)
@@ -112,7 +114,7 @@ func (c *Consumer) Collect(collected chan<- prometheus.Metric) {
 		gauge(pausedDesc, value, string(reason))
 	}
 	c.metrics.outcomes.Collect(collected)
-	c.metrics.attempts.Collect(collected)
+	c.metrics.attemptsVec.Collect(collected)
 	c.metrics.attemptSeconds.Collect(collected)
 	c.metrics.commits.Collect(collected)
 	c.metrics.writeFailures.Collect(collected)

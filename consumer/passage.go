@@ -1,8 +1,8 @@
 package consumer
 
 import (
-	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -13,15 +13,33 @@ import (
 	"github.com/cjrelay/cjrelay/sessions"
 )
 
-// passage is the way of one order, in a goroutine of its own: decode, join, build, send, and write down how
-// it ended. Goroutines are not workers: one that waits (for the registry, the click table, its own time, a
-// backoff, an open circuit) holds memory only; attempts are bounded by the breaker's gate.
+// passage is the way of one order: read, join, build, send, and write down how it ended. Each step below
+// either goes on to the next one, waits, concludes, or abandons. An order that waits (for the registry, the
+// click table, its own time, a backoff) is a timer or a place in a queue; it holds no worker.
 type passage struct {
 	*life
-	record  *kgo.Record
-	gate    *sessions.Gate
+	record *kgo.Record
+	gate   *sessions.Gate
+
+	order   *schema.Order
+	query   postback.Query
+	origin  schema.Reason
+	waits   *breaker.Backoff
 	outcome schema.OutcomeRecord
+	// pausing is why fetching pauses for this order, or empty.
+	pausing PauseReason
+
+	// hands says whether somebody works on the order. Whoever wants to must claim it first, so that a life
+	// that ends can take the waiting ones away from their timers and queues.
+	hands atomic.Int32
 }
+
+// The values of passage.hands.
+const (
+	busy int32 = iota
+	waiting
+	gone
+)
 
 func newPassage(l *life, record *kgo.Record, gate *sessions.Gate) *passage {
 	return &passage{life: l, record: record, gate: gate, outcome: schema.OutcomeRecord{
@@ -29,86 +47,86 @@ func newPassage(l *life, record *kgo.Record, gate *sessions.Gate) *passage {
 	}}
 }
 
-// ended says how an order ended. A cause is given for dead letters.
-type ended struct {
-	kind   schema.Kind
-	reason schema.Reason
-	cause  error
-}
+// claim takes a waiting order in hand; it fails when the order was abandoned meanwhile.
+func (p *passage) claim() bool { return p.hands.CompareAndSwap(waiting, busy) }
 
-// errStopped means that the passage was cut short: the order has no outcome and will be read again.
-var errStopped = errors.New("stopped")
-
-// run takes the order to its end.
-func (p *passage) run() {
-	completed := false
-	defer func() { p.leave(p.record, completed) }()
-	end, err := p.travel()
-	if err != nil {
+// rest lets go of the order and then calls later, which must lead to a claim. A life that has stopped
+// meanwhile may have missed this order, so it is abandoned here.
+func (p *passage) rest(later func()) {
+	p.hands.Store(waiting)
+	if p.open.Err() != nil {
+		p.abandonWaiting()
 		return
 	}
-	completed = p.conclude(*end)
+	later()
 }
 
-// travel goes the way up to the outcome. The only error is errStopped; without one there is an ending.
-func (p *passage) travel() (*ended, error) {
-	order, end, err := p.decode()
-	if end != nil || err != nil {
-		return end, err
-	}
-	if end, err := p.awaitConfirmation(order); end != nil || err != nil {
-		return end, err
-	}
-	click, reason, err := p.join(order)
-	if err != nil {
-		return nil, err
-	}
-	if click == "" {
-		return &ended{kind: schema.Unattributed, reason: reason}, nil
-	}
-	query, err := p.consumer.config.Builder.Build(order, click, time.Now())
-	if err != nil {
-		return &ended{kind: schema.DeadLetter, reason: schema.ReasonUnbuildable, cause: err}, nil
-	}
-	p.outcome.CJEvent, p.outcome.QuerySHA256 = click, query.SHA256()
-	return p.deliver(query, reason)
+// after goes on with step when d has passed.
+func (p *passage) after(d time.Duration, step func()) {
+	p.rest(func() {
+		time.AfterFunc(d, func() {
+			if p.claim() {
+				step()
+			}
+		})
+	})
 }
 
-// decode reads the record. A registry that cannot be asked says nothing about the order, which waits.
-func (p *passage) decode() (*schema.Order, *ended, error) {
-	waits := p.consumer.newBackoff()
-	waiting := false
-	for {
-		order, err := p.consumer.config.Decode(p.work, p.record.Value)
-		if waiting && !errors.Is(err, schema.ErrUnavailable) {
-			p.consumer.pauses.resume(p.partition, PauseRegistry)
-			p.consumer.health.registry.over()
-			waiting = false
-		}
-		var invalid *schema.InvalidError
-		switch {
-		case err == nil:
-			p.know(order)
-			return order, nil, nil
-		case errors.As(err, &invalid):
-			return nil, &ended{kind: schema.DeadLetter, reason: invalid.Reason, cause: err}, nil
-		case p.work.Err() != nil:
-			return nil, nil, errStopped
-		}
+// abandon ends the passage without an outcome. The offset stays pending for the partition's next owner.
+func (p *passage) abandon() {
+	p.hands.Store(gone)
+	p.leave(p, false)
+}
+
+// abandonWaiting does the same to an order that nobody has in hand.
+func (p *passage) abandonWaiting() {
+	if p.hands.CompareAndSwap(waiting, gone) {
+		p.leave(p, false)
+	}
+}
+
+// beginPause pauses the partition for this order; endPause or the passage's end takes that back.
+func (p *passage) beginPause(reason PauseReason) {
+	p.pausing = reason
+	p.consumer.pauses.pause(p.life, reason)
+}
+
+func (p *passage) endPause() {
+	if p.pausing != "" {
+		p.consumer.pauses.resume(p.life, p.pausing)
+		p.pausing = ""
+	}
+}
+
+// read decodes the record. It reports whether the order goes on to the join; otherwise it has concluded, or
+// waits.
+func (p *passage) read() bool {
+	order, err := p.consumer.config.Decode(p.open, p.record.Value)
+	var invalid *schema.InvalidError
+	switch {
+	case err == nil:
+		p.consumer.health.registry.over()
+		p.know(order)
+		return !p.awaitsConfirmation()
+	case errors.As(err, &invalid):
+		p.conclude(schema.DeadLetter, invalid.Reason, err)
+	case p.open.Err() != nil:
+		p.abandon()
+	default:
+		// A registry that cannot be asked says nothing about the order.
 		p.consumer.health.registry.trouble(err)
-		if !waiting {
-			waiting = true
-			p.consumer.pauses.pause(p.partition, PauseRegistry)
-		}
-		if !sleep(p.open, waits.Next()) {
-			p.consumer.pauses.resume(p.partition, PauseRegistry)
-			return nil, nil, errStopped
-		}
+		p.beginPause(PauseRegistry)
+		p.after(p.backoff(), func() {
+			p.endPause()
+			p.intake(p)
+		})
 	}
+	return false
 }
 
-// know puts what the order says of itself into its outcome.
+// know keeps the order and puts what it says of itself into its outcome.
 func (p *passage) know(order *schema.Order) {
+	p.order = order
 	p.outcome.OrderID, p.outcome.SessionID, p.outcome.ConfirmedAt = order.ID, order.SessionID, order.ConfirmedAt
 	p.outcome.EnterpriseID = p.consumer.config.EnterpriseID
 	p.outcome.Action = order.Action
@@ -117,146 +135,140 @@ func (p *passage) know(order *schema.Order) {
 	}
 }
 
-// awaitConfirmation waits for an order that says it is confirmed a little later than our clock: CJ refuses
-// an event in the future, and clocks differ.
-func (p *passage) awaitConfirmation(order *schema.Order) (*ended, error) {
-	ahead := time.Until(order.ConfirmedAt)
+// awaitsConfirmation holds back an order that says it is confirmed a little later than our clock: CJ refuses
+// an event in the future, and clocks differ. One that is far ahead is a mistake.
+func (p *passage) awaitsConfirmation() bool {
+	ahead := time.Until(p.order.ConfirmedAt)
 	if ahead <= 0 {
-		return nil, nil
-	}
-	if ahead > p.consumer.config.FutureTolerance {
-		return &ended{kind: schema.DeadLetter, reason: schema.ReasonFuture, cause: &schema.FieldError{
-			Field: "confirmed_at", Value: order.ConfirmedAt.Format(time.RFC3339),
-			Rule: "lies more than " + p.consumer.config.FutureTolerance.String() + " in the future: check the platform's clock and time zone",
-		}}, nil
-	}
-	if !sleep(p.open, ahead) {
-		return nil, errStopped
-	}
-	return nil, nil
-}
-
-// patience is how long an order waits for the click table before fetching pauses for it.
-const patience = time.Second
-
-// join finds the click that counts, or says why there is none. With a click the reason says where it is from.
-func (p *passage) join(order *schema.Order) (click string, reason schema.Reason, err error) {
-	if order.Consent != nil && !*order.Consent {
-		return "", schema.ReasonNoConsent, nil
-	}
-	if order.CJEvent != "" {
-		if schema.ValidClickID(order.CJEvent) == nil {
-			return order.CJEvent, schema.ReasonCarried, nil
-		}
-		p.consumer.metrics.illegalCarried.Inc()
-	}
-	if order.SessionID == "" {
-		return "", schema.ReasonNoSession, nil
-	}
-	if err := p.awaitTable(); err != nil {
-		return "", "", err
-	}
-	found, miss := p.consumer.config.Clicks.Lookup(order.SessionID, order.ConfirmedAt)
-	if miss != "" {
-		return "", miss, nil
-	}
-	return found.ID, schema.ReasonJoined, nil
-}
-
-// awaitTable waits until the click table is fresh for this order's batch.
-func (p *passage) awaitTable() error {
-	short, cancel := context.WithTimeout(p.open, patience)
-	defer cancel()
-	if p.gate.Wait(short) == nil {
-		return nil
-	}
-	p.consumer.pauses.pause(p.partition, PauseFreshness)
-	defer p.consumer.pauses.resume(p.partition, PauseFreshness)
-	if p.gate.Wait(p.open) != nil {
-		return errStopped
-	}
-	return nil
-}
-
-// deliver makes attempts until CJ acknowledges or rejects the order. The query never changes on the way.
-func (p *passage) deliver(query postback.Query, origin schema.Reason) (*ended, error) {
-	waits := p.consumer.newBackoff()
-	for {
-		answer, err := p.attempt(query)
-		if err != nil {
-			return nil, err
-		}
-		switch answer.Class {
-		case postback.Acknowledged:
-			return &ended{kind: schema.Acknowledged, reason: origin}, nil
-		case postback.Rejected:
-			return &ended{kind: schema.DeadLetter, reason: schema.ReasonRejected, cause: answer.Err}, nil
-		case postback.Cancelled:
-			return nil, errStopped
-		}
-		if !sleep(p.open, waits.Next()) {
-			return nil, errStopped
-		}
-	}
-}
-
-// attempt makes one request, when the breaker lets it, and tells the breaker what it says about CJ.
-func (p *passage) attempt(query postback.Query) (postback.Answer, error) {
-	c := p.consumer
-	permit, err := c.config.Breaker.Acquire(p.open, p.outcome.Key())
-	if err != nil {
-		return postback.Answer{}, errStopped
-	}
-	defer permit.Done(breaker.Cancelled)
-	answer := c.config.Sender.Send(p.work, query)
-	c.metrics.attempts.WithLabelValues(answer.Class.String()).Inc()
-	c.metrics.attemptSeconds.Observe(answer.Latency.Seconds())
-	if answer.Class == postback.Cancelled {
-		return answer, nil
-	}
-	p.outcome.Attempts++
-	p.outcome.Status = answer.Status
-	switch answer.Class {
-	case postback.Acknowledged, postback.Rejected:
-		permit.Done(breaker.Succeeded)
-		c.health.endpoint.over()
-	case postback.Setup:
-		permit.Done(breaker.Failed)
-		c.health.endpoint.trouble(answer.Err)
-	default:
-		permit.Done(breaker.Failed)
-	}
-	if answer.RetryAfter > 0 {
-		c.config.Breaker.Hold(min(answer.RetryAfter, c.config.RetryAfterCap))
-	}
-	return answer, nil
-}
-
-// conclude writes down how the order ended and reports whether that is durable.
-func (p *passage) conclude(end ended) bool {
-	p.outcome.Outcome, p.outcome.Reason, p.outcome.At = end.kind, end.reason, time.Now().UTC()
-	if end.kind == schema.DeadLetter {
-		p.consumer.config.Log.Warn("dead letter", "reason", end.reason, "error", end.cause, "order_id", p.outcome.OrderID,
-			"partition", p.partition, "offset", p.record.Offset)
-		if !p.consumer.journal.deadLetter(p.work, p.record, p.outcome, end.cause) {
-			return false
-		}
-	}
-	if !p.consumer.journal.outcome(p.work, p.outcome) {
 		return false
 	}
-	p.consumer.metrics.outcomes.WithLabelValues(string(end.kind), string(end.reason)).Inc()
+	if tolerance := p.consumer.config.FutureTolerance; ahead > tolerance {
+		p.conclude(schema.DeadLetter, schema.ReasonFuture, &schema.FieldError{
+			Field: "confirmed_at", Value: p.order.ConfirmedAt.Format(time.RFC3339),
+			Rule: "lies more than " + tolerance.String() + " in the future: check the platform's clock and time zone",
+		})
+		return true
+	}
+	p.after(ahead, func() { p.intake(p) })
 	return true
 }
 
-// sleep waits for d and reports whether ctx let it.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
+// joinAlone settles an order that needs no lookup, and reports whether it did.
+func (p *passage) joinAlone() bool {
+	order := p.order
+	switch {
+	case order.Consent != nil && !*order.Consent:
+		p.conclude(schema.Unattributed, schema.ReasonNoConsent, nil)
 		return true
-	case <-ctx.Done():
-		return false
+	case order.CJEvent != "" && schema.ValidClickID(order.CJEvent) == nil:
+		p.build(order.CJEvent, schema.ReasonCarried)
+		return true
+	case order.CJEvent != "":
+		p.consumer.metrics.illegalCarried.Inc()
 	}
+	if order.SessionID == "" {
+		p.conclude(schema.Unattributed, schema.ReasonNoSession, nil)
+		return true
+	}
+	return false
+}
+
+// join asks the click table, which must be fresh for this order.
+func (p *passage) join() {
+	click, miss := p.consumer.config.Clicks.Lookup(p.order.SessionID, p.order.ConfirmedAt)
+	if miss != "" {
+		p.conclude(schema.Unattributed, miss, nil)
+		return
+	}
+	p.build(click.ID, schema.ReasonJoined)
+}
+
+// build makes the query, which never changes from here on, and queues the order for sending.
+func (p *passage) build(click string, origin schema.Reason) {
+	query, err := p.consumer.config.Builder.Build(p.order, click, time.Now())
+	if err != nil {
+		p.conclude(schema.DeadLetter, schema.ReasonUnbuildable, err)
+		return
+	}
+	p.query, p.origin = query, origin
+	p.outcome.CJEvent, p.outcome.QuerySHA256 = click, query.SHA256()
+	p.waits = nil
+	p.enqueue()
+}
+
+// enqueue puts the order where the senders find it. There is room for every order in memory.
+func (p *passage) enqueue() { p.rest(func() { p.consumer.queue <- p }) }
+
+// attempt makes one request, when the breaker lets it, tells the breaker what the answer says about CJ, and
+// goes on as the answer says about the order.
+func (p *passage) attempt() {
+	c := p.consumer
+	permit, err := c.config.Breaker.Acquire(p.open, p.outcome.Key())
+	if err != nil {
+		p.abandon()
+		return
+	}
+	defer permit.Done(breaker.Cancelled)
+	answer := c.config.Sender.Send(p.work, p.query)
+	c.metrics.attempts[answer.Class].Inc()
+	c.metrics.attemptSeconds.Observe(answer.Latency.Seconds())
+	if answer.Class == postback.Cancelled {
+		p.abandon()
+		return
+	}
+	p.outcome.Attempts++
+	p.outcome.Status = answer.Status
+	if answer.RetryAfter > 0 {
+		c.config.Breaker.Hold(min(answer.RetryAfter, c.config.RetryAfterCap))
+	}
+	switch answer.Class {
+	case postback.Acknowledged:
+		permit.Done(breaker.Succeeded)
+		c.health.endpoint.over()
+		p.conclude(schema.Acknowledged, p.origin, nil)
+	case postback.Rejected:
+		permit.Done(breaker.Succeeded)
+		c.health.endpoint.over()
+		p.conclude(schema.DeadLetter, schema.ReasonRejected, answer.Err)
+	case postback.Setup:
+		permit.Done(breaker.Failed)
+		c.health.endpoint.trouble(answer.Err)
+		p.after(p.backoff(), p.enqueue)
+	default:
+		permit.Done(breaker.Failed)
+		p.after(p.backoff(), p.enqueue)
+	}
+}
+
+// backoff is the next wait of the step that the order is at.
+func (p *passage) backoff() time.Duration {
+	if p.waits == nil {
+		p.waits = p.consumer.newBackoff()
+	}
+	return p.waits.Next()
+}
+
+// conclude writes down how the order ended, and completes its offset when that is durable.
+func (p *passage) conclude(kind schema.Kind, reason schema.Reason, cause error) {
+	c := p.consumer
+	p.outcome.Outcome, p.outcome.Reason, p.outcome.At = kind, reason, time.Now().UTC()
+	finish := func(durable bool) {
+		if durable {
+			c.metrics.outcomes.WithLabelValues(string(kind), string(reason)).Inc()
+		}
+		p.leave(p, durable)
+	}
+	if kind != schema.DeadLetter {
+		c.journal.outcome(p.work, p.outcome, finish)
+		return
+	}
+	c.config.Log.Warn("dead letter", "reason", reason, "error", cause, "order_id", p.outcome.OrderID,
+		"partition", p.partition, "offset", p.record.Offset)
+	c.journal.deadLetter(p.work, p.record, p.outcome, cause, func(durable bool) {
+		if !durable {
+			finish(false)
+			return
+		}
+		c.journal.outcome(p.work, p.outcome, finish)
+	})
 }

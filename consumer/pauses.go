@@ -27,17 +27,45 @@ var pauseReasons = []PauseReason{PauseBreaker, PauseRetryAfter, PauseBackPressur
 
 // pauses counts the reasons to pause, since the client has one flag per partition only: resuming for one
 // reason must not end another. Whole-process reasons use the client's separate flag for the topic.
+//
+// A partition's reasons belong to one life. What an earlier life still says changes nothing, and nothing of
+// it outlives the assignment: the client would keep the partition paused when it comes back, for reasons
+// that nobody remembers.
 type pauses struct {
 	client *kgo.Client
 	topic  string
 
 	mu         sync.Mutex
 	process    map[PauseReason]bool
-	partitions map[int32]map[PauseReason]int
+	partitions map[int32]*paused
+}
+
+// paused is how often each reason holds for the life that has the partition now.
+type paused struct {
+	life    *life
+	reasons map[PauseReason]int
 }
 
 func newPauses(client *kgo.Client, topic string) *pauses {
-	return &pauses{client: client, topic: topic, process: map[PauseReason]bool{}, partitions: map[int32]map[PauseReason]int{}}
+	return &pauses{client: client, topic: topic, process: map[PauseReason]bool{}, partitions: map[int32]*paused{}}
+}
+
+// begin gives a partition to a new life, without a reason to pause.
+func (p *pauses) begin(l *life) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.partitions[l.partition] = &paused{life: l, reasons: map[PauseReason]int{}}
+	p.client.ResumeFetchPartitions(map[string][]int32{p.topic: {l.partition}})
+}
+
+// end takes a partition from its life.
+func (p *pauses) end(l *life) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if partition := p.partitions[l.partition]; partition != nil && partition.life == l {
+		delete(p.partitions, l.partition)
+		p.client.ResumeFetchPartitions(map[string][]int32{p.topic: {l.partition}})
+	}
 }
 
 // all sets or ends a reason for the whole process. It reports whether that changed anything.
@@ -59,53 +87,42 @@ func (p *pauses) all(reason PauseReason, on bool) bool {
 	return true
 }
 
-// pause adds one count of a reason to a partition.
-func (p *pauses) pause(partition int32, reason PauseReason) {
+// pause adds one count of a reason to a life's partition.
+func (p *pauses) pause(l *life, reason PauseReason) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	reasons := p.partitions[partition]
-	if reasons == nil {
-		reasons = map[PauseReason]int{}
-		p.partitions[partition] = reasons
-		p.client.PauseFetchPartitions(map[string][]int32{p.topic: {partition}})
+	partition := p.partitions[l.partition]
+	if partition == nil || partition.life != l {
+		return
 	}
-	reasons[reason]++
+	if len(partition.reasons) == 0 {
+		p.client.PauseFetchPartitions(map[string][]int32{p.topic: {l.partition}})
+	}
+	partition.reasons[reason]++
 }
 
 // resume takes one count of a reason back.
-func (p *pauses) resume(partition int32, reason PauseReason) {
+func (p *pauses) resume(l *life, reason PauseReason) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	reasons := p.partitions[partition]
-	if reasons[reason] == 0 {
+	partition := p.partitions[l.partition]
+	if partition == nil || partition.life != l || partition.reasons[reason] == 0 {
 		return
 	}
-	if reasons[reason]--; reasons[reason] == 0 {
-		delete(reasons, reason)
+	if partition.reasons[reason]--; partition.reasons[reason] == 0 {
+		delete(partition.reasons, reason)
 	}
-	if len(reasons) == 0 {
-		p.forgetLocked(partition)
+	if len(partition.reasons) == 0 {
+		p.client.ResumeFetchPartitions(map[string][]int32{p.topic: {l.partition}})
 	}
-}
-
-// forget ends every reason of a partition that is taken away: the client would keep it paused when it comes
-// back, for reasons that nobody remembers.
-func (p *pauses) forget(partition int32) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.forgetLocked(partition)
-}
-
-func (p *pauses) forgetLocked(partition int32) {
-	delete(p.partitions, partition)
-	p.client.ResumeFetchPartitions(map[string][]int32{p.topic: {partition}})
 }
 
 // partition tells whether fetching of the partition pauses for any reason.
 func (p *pauses) partition(partition int32) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.process) > 0 || len(p.partitions[partition]) > 0
+	one := p.partitions[partition]
+	return len(p.process) > 0 || one != nil && len(one.reasons) > 0
 }
 
 // now tells for each reason whether anything pauses for it.
@@ -116,8 +133,8 @@ func (p *pauses) now() map[PauseReason]bool {
 	for reason := range p.process {
 		active[reason] = true
 	}
-	for _, reasons := range p.partitions {
-		for reason := range reasons {
+	for _, partition := range p.partitions {
+		for reason := range partition.reasons {
 			active[reason] = true
 		}
 	}

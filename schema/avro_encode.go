@@ -118,13 +118,13 @@ func (f *decimalFit) optional(m Money) any {
 
 func (f *decimalFit) bytes(m Money) []byte {
 	shifted := m.amount.Shift(decimalScale)
-	if !shifted.IsInteger() || m.amount.Sign() < 0 || shifted.NumDigits() > decimalPrecision {
+	unscaled := shifted.BigInt()
+	if !shifted.IsInteger() || unscaled.Sign() < 0 || len(unscaled.String()) > decimalPrecision {
 		if f.err == nil {
 			f.err = fmt.Errorf("amount %s does not fit decimal(%d,%d)", m, decimalPrecision, decimalScale)
 		}
 		return nil
 	}
-	unscaled := shifted.BigInt()
 	// One byte more than the bits need leaves the sign bit clear.
 	return unscaled.FillBytes(make([]byte, unscaled.BitLen()/8+1))
 }

@@ -99,10 +99,7 @@ func (r *Registry) ask(ctx context.Context, id int) (*avroSchema, error) {
 		r.unknown[id] = time.Now().Add(unknownIDTime)
 		return nil, unknownID(id)
 	}
-	if err == nil && answer.Schema == "" {
-		err = errors.New("the answer has no schema; is it a registry?")
-	}
-	if err != nil {
+	if err != nil || answer.Schema == "" {
 		return nil, fmt.Errorf("%w: schema id %d: %w", ErrUnavailable, id, registryCause(err))
 	}
 	result := compileAnswer(id, answer)
@@ -135,8 +132,8 @@ func unknownID(id int) error {
 		"was the record written with another registry, or not in Confluent's wire format?", id)}
 }
 
-// registryCause says why the registry could not be asked. The client's own text holds the registry's URL, in
-// which some put a password, and whatever page a proxy answered with.
+// registryCause says why the registry could not be asked, nil being an answer without a schema. The client's
+// own text holds the registry's URL, in which some put a password, and whatever page a proxy answered with.
 func registryCause(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("no answer within %s", registryTimeout)

@@ -13,6 +13,9 @@ TOOL_JVM=(-Xmx256m "${JVM[@]}")
 say() { echo "kafka: $*" >&2; }
 fail() { say "$*"; exit 1; }
 
+# Without ps every node would look dead, and down would remove the data under running brokers.
+command -v ps >/dev/null || fail "no ps found: install procps"
+
 node_dir() { echo "$DIR/node-$1"; }
 broker_port() { echo $((PORT + $1 - 1)); }
 controller_port() { echo $((PORT + 10 + $1 - 1)); }

@@ -80,7 +80,7 @@ func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
 			Decode: decodeOrder, Clicks: table, Builder: builder, Sender: client, Breaker: gate,
 			BackoffInitial: cfg.Delivery.BackoffInitial, BackoffMax: cfg.Delivery.BackoffMax,
 			CommitInterval: cfg.Delivery.CommitInterval, Drain: cfg.Delivery.Drain, FutureTolerance: cfg.Delivery.FutureTolerance,
-			MaxPending: cfg.Orders.MaxPending, MaxPendingBytes: int(cfg.Orders.MaxPendingBytes), MaxPendingPerPartition: cfg.Orders.MaxPendingPerPartition,
+			Concurrency: cfg.Delivery.Concurrency, MaxPending: cfg.Orders.MaxPending, MaxPendingBytes: int(cfg.Orders.MaxPendingBytes), MaxPendingPerPartition: cfg.Orders.MaxPendingPerPartition,
 			RetryAfterCap: cfg.CJ.RetryAfterCap, SessionTimeout: cfg.Kafka.SessionTimeout, RebalanceTimeout: cfg.Kafka.RebalanceTimeout,
 			InstanceID: cfg.Kafka.InstanceID, Client: Kafka(cfg.Kafka), Log: log,
 		}),
