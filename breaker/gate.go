@@ -26,9 +26,8 @@ type Gate struct {
 	waiting list.List
 	// inFlight counts the permits that are out; limit bounds it.
 	inFlight, limit int
-	// heldUntil is when the longest Retry-After ends, and holdEnds looks again then.
+	// heldUntil is when the longest Retry-After ends.
 	heldUntil time.Time
-	holdEnds  *time.Timer
 	// changed is closed and replaced whenever State or Held may have changed.
 	changed chan struct{}
 }
@@ -145,10 +144,7 @@ func (g *Gate) Hold(d time.Duration) {
 		return
 	}
 	g.heldUntil = until
-	if g.holdEnds != nil {
-		g.holdEnds.Stop()
-	}
-	g.holdEnds = time.AfterFunc(d, g.look)
+	time.AfterFunc(d, g.look)
 	g.announce()
 }
 

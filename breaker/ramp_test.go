@@ -82,6 +82,20 @@ func TestRampAfterClosing(t *testing.T) {
 			slow[9].Done(breaker.Failed)
 		})
 	})
+	t.Run("DoesNotKeepTheProbesOfTheNextOutageWaiting", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			gate := halfOpened(t, breaker.Config{MinSamples: never})
+			answer(t, gate, breaker.Succeeded, orders("good", 4)...)
+			for _, order := range orders("hanging", 3) {
+				defer take(t, gate, order).Done(breaker.Cancelled)
+			}
+			answer(t, gate, breaker.Failed, orders("again", 20)...)
+			time.Sleep(10*time.Second + time.Nanosecond)
+			for _, order := range orders("probe", 3) {
+				defer take(t, gate, order).Done(breaker.Cancelled)
+			}
+		})
+	})
 	t.Run("EndsInTheNextOutage", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			gate := halfOpened(t, breaker.Config{Concurrency: 8})

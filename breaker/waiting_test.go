@@ -163,21 +163,85 @@ func TestDoneCountsOnce(t *testing.T) {
 	})
 }
 
-// A permit that is given to a waiter in the moment it gives up must not be lost.
-func TestNoPlaceIsLostWhenWaitersGiveUp(t *testing.T) {
+// late is a context that ends in the moment in which Acquire begins to wait for it, and makes a permit free
+// just before.
+type late struct {
+	context.Context
+	free  func()
+	ended bool
+}
+
+func (l *late) Done() <-chan struct{} {
+	l.free()
+	l.ended = true
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+func (l *late) Err() error {
+	if l.ended {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A permit may come to a waiter in the moment in which it gives up. It must not be lost.
+func TestNoPlaceIsLostWhenAWaiterGivesUp(t *testing.T) {
+	tests := map[string]func(t *testing.T) (gate *breaker.Gate, capacity int){
+		"InAClosedCircuit": func(*testing.T) (*breaker.Gate, int) { return breaker.New(breaker.Config{Concurrency: 1}), 1 },
+		"InAHalfOpenOne":   func(t *testing.T) (*breaker.Gate, int) { return halfOpened(t, breaker.Config{Probes: 2}), 2 },
+	}
+	for name, prepare := range tests {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				gate, capacity := prepare(t)
+				// Whoever gives up may still take the permit, by chance: half of them do.
+				gaveUp := 0
+				for range 100 {
+					busy := make([]*breaker.Permit, capacity)
+					for i := range busy {
+						busy[i] = take(t, gate, "busy")
+					}
+					permit, err := gate.Acquire(&late{Context: t.Context(), free: func() { busy[0].Done(breaker.Cancelled) }}, "order")
+					if err != nil {
+						require.ErrorIs(t, err, context.Canceled)
+						gaveUp++
+					} else {
+						permit.Done(breaker.Cancelled)
+					}
+					for _, permit := range busy[1:] {
+						permit.Done(breaker.Cancelled)
+					}
+					requireCapacity(t, gate, capacity)
+				}
+				require.Positive(t, gaveUp)
+			})
+		})
+	}
+}
+
+// When a hold or the open time ends, somebody new may ask before the timer lets those in who wait.
+func TestNobodyOvertakesThoseWhoWaitedForATime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		gate := breaker.New(breaker.Config{Concurrency: 1})
-		for i := range 2000 {
-			busy := take(t, gate, "busy")
-			r := ask(t.Context(), gate, fmt.Sprint("order-", i))
-			var together sync.WaitGroup
-			together.Go(r.cancel)
-			together.Go(func() { busy.Done(breaker.Succeeded) })
-			together.Wait()
-			if <-r.answered; r.err == nil {
-				r.permit.Done(breaker.Succeeded)
+		for i := range 200 {
+			gate := breaker.New(breaker.Config{Concurrency: 1})
+			var newcomer *breaker.Permit
+			come := func() { newcomer, _ = gate.Acquire(t.Context(), "newcomer") }
+			if i%2 == 0 {
+				time.AfterFunc(time.Second, come)
 			}
-			requireCapacity(t, gate, 1)
+			gate.Hold(time.Second)
+			if i%2 == 1 {
+				time.AfterFunc(time.Second, come)
+			}
+			first := ask(t.Context(), gate, "first")
+			time.Sleep(time.Second)
+			synctest.Wait()
+			require.True(t, first.admitted(), "overtaken")
+			first.permit.Done(breaker.Succeeded)
+			synctest.Wait()
+			newcomer.Done(breaker.Succeeded)
 		}
 	})
 }

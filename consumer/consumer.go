@@ -78,8 +78,7 @@ type Consumer struct {
 	health  health
 	bounds  *bounds
 	pauses  *pauses
-	// queue holds the orders that are ready to be sent. It has room for every order in memory.
-	queue chan *passage
+	queue   *queue
 
 	mu    sync.Mutex
 	lives map[int32]*life
@@ -100,7 +99,7 @@ func New(config Config) *Consumer {
 		config:  config,
 		metrics: newMetrics(config.OutcomesTopic, config.DeadLetterTopic),
 		bounds:  newBounds(config.MaxPending, config.MaxPendingBytes),
-		queue:   make(chan *passage, config.MaxPending),
+		queue:   newQueue(),
 		lives:   map[int32]*life{},
 		stopped: map[int32]error{},
 		ends:    map[int32]int64{},
@@ -126,16 +125,15 @@ func (c *Consumer) Run(ctx context.Context) error {
 	group.Go(func() error { return c.commitLoop(running) })
 	group.Go(func() error { return c.followBreaker(running) })
 	group.Go(func() error { return c.sampleLoop(running) })
-	sending, stopSending := context.WithCancel(context.Background())
 	var senders sync.WaitGroup
 	for range c.config.Concurrency {
-		senders.Go(func() { c.send(sending) })
+		senders.Go(c.send)
 	}
 	err = group.Wait()
 
 	// The senders go on until the orders in their hands have been drained.
 	defer senders.Wait()
-	defer stopSending()
+	defer c.queue.close()
 	drain, cancel := context.WithTimeout(context.Background(), c.config.Drain)
 	defer cancel()
 	c.release(drain, c.allLives())
@@ -251,16 +249,11 @@ func (c *Consumer) followBreaker(ctx context.Context) error {
 	}
 }
 
-// send makes attempts for orders that are ready, one at a time, until ctx ends.
-func (c *Consumer) send(ctx context.Context) {
-	for {
-		select {
-		case p := <-c.queue:
-			if p.claim() {
-				p.attempt()
-			}
-		case <-ctx.Done():
-			return
+// send makes attempts for orders that are ready, one at a time, until the queue is closed.
+func (c *Consumer) send() {
+	for p := c.queue.take(); p != nil; p = c.queue.take() {
+		if p.claim() {
+			p.attempt()
 		}
 	}
 }

@@ -196,8 +196,8 @@ func (p *passage) build(click string, origin schema.Reason) {
 	p.enqueue()
 }
 
-// enqueue puts the order where the senders find it. There is room for every order in memory.
-func (p *passage) enqueue() { p.rest(func() { p.consumer.queue <- p }) }
+// enqueue puts the order where the senders find it.
+func (p *passage) enqueue() { p.rest(func() { p.consumer.queue.put(p) }) }
 
 // attempt makes one request, when the breaker lets it, tells the breaker what the answer says about CJ, and
 // goes on as the answer says about the order.
@@ -233,11 +233,21 @@ func (p *passage) attempt() {
 	case postback.Setup:
 		permit.Done(breaker.Failed)
 		c.health.endpoint.trouble(answer.Err)
-		p.after(p.backoff(), p.enqueue)
+		p.again()
 	default:
 		permit.Done(breaker.Failed)
-		p.after(p.backoff(), p.enqueue)
+		p.again()
 	}
+}
+
+// again sends the order later. While the circuit is not closed it sets the pace itself, and needs orders at
+// hand for its probes; a backoff on top would only leave it without any.
+func (p *passage) again() {
+	if p.consumer.config.Breaker.State() != breaker.Closed {
+		p.enqueue()
+		return
+	}
+	p.after(p.backoff(), p.enqueue)
 }
 
 // backoff is the next wait of the step that the order is at.

@@ -86,10 +86,9 @@ func FuzzDecodeOrderSchema(f *testing.F) {
 			require.Nil(t, schema)
 			return
 		}
-		scanned := scanAvro(schema.root, datum)
-		_, rest, err := schema.codec.NativeFromBinary(datum)
-		if scanned == nil {
+		if scanAvro(schema.root, datum) == nil {
 			// What the scan lets pass goavro reads to the end, but for a map that repeats a key.
+			_, rest, err := schema.codec.NativeFromBinary(datum)
 			if err != nil {
 				require.ErrorContains(t, err, "duplicate key")
 			} else {

@@ -1,6 +1,11 @@
 package schema
 
-import "github.com/shopspring/decimal"
+import (
+	"slices"
+	"strconv"
+
+	"github.com/shopspring/decimal"
+)
 
 // Money is an exact decimal in major units (22.99 dollars, 1000 yen). Never a float.
 // The zero value is 0. A decoded Money is never negative; only a difference (Sub) can be.
@@ -14,7 +19,22 @@ type Money struct{ amount decimal.Decimal }
 // "109.955"). One form for all sources keeps the query of an order the same when a platform moves from
 // JSON to Avro.
 func (m Money) String() string {
-	return m.amount.StringFixed(max(2, -m.amount.Exponent()))
+	places := max(2, -m.amount.Exponent())
+	unscaled := m.amount.CoefficientInt64()
+	// Two digits less than fit, since up to two zeros follow.
+	if m.amount.NumDigits() > moneyDigits-2 || unscaled < 0 {
+		return m.amount.StringFixed(places)
+	}
+	// What nearly every amount is, without a big integer: this is on the way of every order.
+	for scale := -m.amount.Exponent(); scale < 2; scale++ {
+		unscaled *= 10
+	}
+	var room [moneyDigits + 4]byte
+	digits := strconv.AppendInt(room[:0], unscaled, 10)
+	for len(digits) <= int(places) {
+		digits = slices.Insert(digits, 0, '0')
+	}
+	return string(slices.Insert(digits, len(digits)-int(places), '.'))
 }
 
 // Add returns m + other.

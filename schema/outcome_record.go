@@ -54,7 +54,7 @@ func (r OutcomeRecord) Key() string {
 	return r.Topic + "|" + strconv.FormatInt(int64(r.Partition), 10) + "|" + strconv.FormatInt(r.Offset, 10)
 }
 
-// outcomeJSON is OutcomeRecord on the wire. The order of its fields is the order of the record's.
+// outcomeJSON is OutcomeRecord on the wire, as it is read.
 type outcomeJSON struct {
 	Version      int     `json:"v"`
 	Group        string  `json:"group"`
@@ -75,25 +75,50 @@ type outcomeJSON struct {
 	At           string  `json:"at"`
 }
 
-// MarshalJSON writes the record as docs and kcat show it, times in UTC with milliseconds.
+// MarshalJSON writes the record as docs and kcat show it, times in UTC with milliseconds. It is on the way of
+// every order, so it is written out rather than left to reflection.
 func (r OutcomeRecord) MarshalJSON() ([]byte, error) {
-	known := func(text string) *string {
-		if text == "" && r.OrderID == "" {
-			return nil
+	w := jsonWriter{out: append(make([]byte, 0, 512), '{')}
+	known := func(name, text string) {
+		if text != "" || r.OrderID != "" {
+			w.name(name)
+			w.quote(text)
 		}
-		return &text
+	}
+	number := func(name string, value int64) {
+		w.name(name)
+		w.out = strconv.AppendInt(w.out, value, 10)
+	}
+	quoted := func(name, text string) {
+		w.name(name)
+		w.quote(text)
 	}
 	confirmedAt := ""
 	if !r.ConfirmedAt.IsZero() {
 		confirmedAt = formatInstant(r.ConfirmedAt)
 	}
-	return json.Marshal(outcomeJSON{
-		Version: outcomeVersion, Group: r.Group, Outcome: r.Outcome, Reason: r.Reason,
-		OrderID: known(r.OrderID), EnterpriseID: known(r.EnterpriseID), Action: known(r.Action),
-		SessionID: known(r.SessionID), CJEvent: known(r.CJEvent),
-		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Attempts: r.Attempts, Status: r.Status,
-		QuerySHA256: known(r.QuerySHA256), ConfirmedAt: known(confirmedAt), At: formatInstant(r.At),
-	})
+	number("v", outcomeVersion)
+	quoted("group", r.Group)
+	quoted("outcome", string(r.Outcome))
+	quoted("reason", string(r.Reason))
+	known("order_id", r.OrderID)
+	known("enterprise_id", r.EnterpriseID)
+	known("action", r.Action)
+	known("session_id", r.SessionID)
+	known("cjevent", r.CJEvent)
+	quoted("topic", r.Topic)
+	number("partition", int64(r.Partition))
+	number("offset", r.Offset)
+	number("attempts", int64(r.Attempts))
+	number("status", int64(r.Status))
+	known("query_sha256", r.QuerySHA256)
+	known("confirmed_at", confirmedAt)
+	quoted("at", formatInstant(r.At))
+	w.delimit('}')
+	if w.err != nil {
+		return nil, fmt.Errorf("outcome record: %w", w.err)
+	}
+	return w.out, nil
 }
 
 // DecodeOutcome reads a record that MarshalJSON wrote, of this version or with fields that a later one added.

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -39,9 +40,10 @@ func (g *Gate) Wait(ctx context.Context) error {
 // lister collects those who need a listing that starts after now. While one listing runs, everybody who
 // comes shares the next.
 type lister struct {
-	mu     sync.Mutex
-	next   *listing
-	wanted chan struct{}
+	mu sync.Mutex
+	// next is for everybody who comes now; current is being made.
+	next, current *listing
+	wanted        chan struct{}
 }
 
 func newLister() *lister { return &lister{wanted: make(chan struct{}, 1)} }
@@ -62,9 +64,27 @@ func (l *lister) request() *listing {
 func (l *lister) take() *listing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	taken := l.next
-	l.next = nil
-	return taken
+	l.next, l.current = nil, l.next
+	return l.current
+}
+
+// done notes that the current listing was made.
+func (l *lister) done() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.current = nil
+}
+
+// waitingSince is when the oldest listing was asked for that is not made yet.
+func (l *lister) waitingSince() (since time.Time, waiting bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, wanted := range []*listing{l.current, l.next} {
+		if wanted != nil {
+			return wanted.since, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // relistEvery is how often the topic is listed when no order asks, so that added partitions are read and
@@ -92,8 +112,7 @@ func (t *Table) list(ctx context.Context) error {
 
 // answer lists the topic for those who wait, however often it takes. It fails only when ctx ends.
 func (t *Table) answer(ctx context.Context, wanted *listing) error {
-	waits := backoff.NewExponentialBackOff()
-	waits.MaxInterval = 5 * time.Second
+	waits := newWaits()
 	for {
 		topic, err := t.listOnce(ctx)
 		if err == nil {
@@ -102,6 +121,7 @@ func (t *Table) answer(ctx context.Context, wanted *listing) error {
 			if t.progress.await(wanted, topic.ends) {
 				t.troubles.set(reading, nil)
 			}
+			t.lister.done()
 			return nil
 		}
 		t.troubles.set(listingEnds, fmt.Errorf("listing the end of the click topic: %w", err))
@@ -131,13 +151,10 @@ type extent struct{ starts, ends map[int32]int64 }
 
 // identify refuses a topic that is not the one the table was filled from.
 func (t *Table) identify(id [16]byte) error {
-	if t.topicID == [16]byte{} {
-		t.topicID = id
+	if t.topicID.CompareAndSwap(nil, &id) || *t.topicID.Load() == id {
+		return nil
 	}
-	if t.topicID != id {
-		return fmt.Errorf("topic %s was deleted and made anew: restart to rebuild the table from it", t.config.Topic)
-	}
-	return nil
+	return fmt.Errorf("topic %s was deleted and made anew: restart to rebuild the table from it", t.config.Topic)
 }
 
 // listOnce asks for the topic's partitions and their first and last stable offsets. The partitions are
@@ -162,12 +179,18 @@ func (t *Table) listOnce(ctx context.Context) (extent, error) {
 			return extent{}, err
 		}
 	}
-	all := make([]int32, 0, len(partitions))
-	for partition := range partitions {
-		all = append(all, partition)
+	read := t.progress.positions()
+	if topic.ends, err = listOffsets(ctx, t.client, t.config.Topic, slices.Collect(maps.Keys(partitions)), latest); err != nil {
+		return extent{}, err
 	}
-	topic.ends, err = listOffsets(ctx, t.client, t.config.Topic, all, latest)
-	return topic, err
+	// A log does not get shorter. Its end would open the gate for clicks that the table has never seen.
+	for partition, end := range topic.ends {
+		if end < read[partition] {
+			return extent{}, fmt.Errorf("partition %d of topic %s ends at %d, before offset %d that was read already: "+
+				"it lost records or was made anew; restart to rebuild the table from it", partition, t.config.Topic, end, read[partition])
+		}
+	}
+	return topic, nil
 }
 
 // describe asks Kafka for the topic's id and each partition's leader, past every cache.

@@ -1,6 +1,10 @@
 package sessions
 
-import "sync"
+import (
+	"maps"
+	"sync"
+	"time"
+)
 
 // progress knows how far each partition of the click topic has been read, and which listings wait for more.
 // A position is the offset of the next record that could still matter; control records and gaps count.
@@ -18,9 +22,11 @@ type listing struct {
 	ends map[int32]int64
 	// fresh is closed when none is left.
 	fresh chan struct{}
+	// since is when it was asked for.
+	since time.Time
 }
 
-func newListing() *listing { return &listing{fresh: make(chan struct{})} }
+func newListing() *listing { return &listing{fresh: make(chan struct{}), since: time.Now()} }
 
 func newProgress() *progress { return &progress{position: map[int32]int64{}} }
 
@@ -88,6 +94,23 @@ func (p *progress) lacking() (positions map[int32]int64, advances uint64) {
 		}
 	}
 	return positions, p.advances
+}
+
+// positions is how far each partition has been read.
+func (p *progress) positions() map[int32]int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.position)
+}
+
+// waitingSince is when the oldest listing was asked for that the table has not caught up with.
+func (p *progress) waitingSince() (since time.Time, waiting bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) == 0 {
+		return time.Time{}, false
+	}
+	return p.waiting[0].since, true
 }
 
 // behind is how many offsets the table is short of the latest listing.

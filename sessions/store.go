@@ -54,8 +54,11 @@ func (m *Memory) Put(session string, click schema.Click) {
 		}
 		return -1
 	})
-	if at > 0 && history.Clicks[at-1].CapturedAt.Equal(click.CapturedAt) && history.Clicks[at-1].ID == click.ID {
-		return
+	// A click that is read again must not pass one of the same time that came after it.
+	for before := at - 1; before >= 0 && history.Clicks[before].CapturedAt.Equal(click.CapturedAt); before-- {
+		if history.Clicks[before].ID == click.ID {
+			return
+		}
 	}
 	// Readers may hold the old slice: it is copied, never changed.
 	clicks := make([]schema.Click, 0, len(history.Clicks)+1)

@@ -37,8 +37,8 @@ type Table struct {
 	progress *progress
 	lister   *lister
 	metrics  metrics
-	// topicID belongs to the goroutine that lists.
-	topicID [16]byte
+	// topicID is the topic that the table is filled from, nil until it was listed once.
+	topicID atomic.Pointer[[16]byte]
 
 	malformedLogged atomic.Bool
 	restored        atomic.Bool
@@ -76,18 +76,18 @@ func (t *Table) Close() { t.client.Close() }
 
 // Run reads the topic until ctx ends, and returns nil then.
 func (t *Table) Run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return t.read(ctx) })
-	group.Go(func() error { return t.list(ctx) })
-	group.Go(func() error { return t.probe(ctx) })
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return t.read(running) })
+	group.Go(func() error { return t.list(running) })
+	group.Go(func() error { return t.probe(running) })
 	group.Go(func() error {
-		if t.Gate().Wait(ctx) == nil {
+		if t.Gate().Wait(running) == nil {
 			t.restored.Store(true)
 			t.config.Log.Info("click table restored", "topic", t.config.Topic, "sessions", t.store.Sessions())
 		}
 		return nil
 	})
-	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+	if err := group.Wait(); ctx.Err() == nil {
 		return err
 	}
 	return nil
@@ -102,7 +102,8 @@ func (t *Table) Lookup(session string, at time.Time) (schema.Click, schema.Reaso
 	return judge(t.store.History(session), at, t.config.Window)
 }
 
-// Ready is nil when the table has caught up once and reads without trouble; otherwise it says what is wrong.
+// Ready is nil when the table has caught up once, reads without trouble and keeps up; otherwise it says what
+// is wrong.
 func (t *Table) Ready() error {
 	if err := t.troubles.first(); err != nil {
 		return err
@@ -110,7 +111,23 @@ func (t *Table) Ready() error {
 	if !t.restored.Load() {
 		return fmt.Errorf("restoring clicks from topic %s: %d records to go", t.config.Topic, t.progress.behind())
 	}
+	if since, waiting := t.waitingSince(); waiting && time.Since(since) >= lasting {
+		return fmt.Errorf("orders wait for clicks: topic %s could not be read up to its end for %s", t.config.Topic,
+			time.Since(since).Round(time.Second))
+	}
 	return nil
+}
+
+// lasting is how long the table may be behind before Ready says so, whatever the cause. A partition that
+// cannot be read gives no error where the client goes on trying, and another one's records hide it.
+const lasting = 30 * time.Second
+
+// waitingSince is when the oldest request began that the table has not caught up with.
+func (t *Table) waitingSince() (since time.Time, waiting bool) {
+	if since, waiting := t.progress.waitingSince(); waiting {
+		return since, true
+	}
+	return t.lister.waitingSince()
 }
 
 // read applies the topic's records to the store, in offset order within each partition.
@@ -157,17 +174,23 @@ func (t *Table) apply(ctx context.Context, record *kgo.Record) error {
 		return nil
 	}
 	session := string(record.Key)
+	if session == "" {
+		t.reject(record, errors.New("the record has no key: the key must be the session id"))
+		return nil
+	}
 	if record.Value == nil {
 		t.metrics.erased.Inc()
 		t.store.Erase(session)
 		return nil
 	}
-	waits := backoff.NewExponentialBackOff()
+	waits := newWaits()
 	for {
 		click, err := t.config.Decode(ctx, record.Value, record.Timestamp)
-		switch {
-		case err == nil && session != "":
+		if !errors.Is(err, schema.ErrUnavailable) {
 			t.troubles.set(decoding, nil)
+		}
+		switch {
+		case err == nil:
 			t.metrics.applied.Inc()
 			t.store.Put(session, click)
 			return nil
@@ -181,20 +204,24 @@ func (t *Table) apply(ctx context.Context, record *kgo.Record) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		default:
-			t.reject(record, session, err)
+			t.store.Spoil(session)
+			t.reject(record, err)
 			return nil
 		}
 	}
 }
 
+// newWaits gives the waits between tries of something that only others can heal. They stay short, so that
+// orders do not wait long after it has.
+func newWaits() *backoff.ExponentialBackOff {
+	waits := backoff.NewExponentialBackOff()
+	waits.MaxInterval = 5 * time.Second
+	return waits
+}
+
 // reject counts a malformed click. The session keeps its last good one.
-func (t *Table) reject(record *kgo.Record, session string, err error) {
+func (t *Table) reject(record *kgo.Record, err error) {
 	t.metrics.malformed.Inc()
-	if session == "" {
-		err = errors.New("the record has no key: the key must be the session id")
-	} else {
-		t.store.Spoil(session)
-	}
 	if !t.malformedLogged.Swap(true) {
 		t.config.Log.Warn("malformed click skipped; later ones are only counted in cjrelay_clicks_total",
 			"topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "error", err)

@@ -37,7 +37,8 @@ func (t *Table) probe(ctx context.Context) error {
 // the gate stays shut, which is safe.
 func (t *Table) probeTails(ctx context.Context, positions map[int32]int64) {
 	leaders, id, err := describe(ctx, t.client, t.config.Topic)
-	if err != nil {
+	// The offsets of a topic that was made anew say nothing about the clicks of the old one.
+	if err != nil || t.identify(id) != nil {
 		return
 	}
 	for partition, position := range positions {

@@ -4,8 +4,8 @@
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-DIR=${CJRELAY_KAFKA_DIR:-${TMPDIR:-/tmp}/cjrelay-kafka}
-PORT=${CJRELAY_KAFKA_PORT:-19092}
+DIR=${KAFKA_CLUSTER_DIR:-${TMPDIR:-/tmp}/cjrelay-kafka}
+PORT=${KAFKA_CLUSTER_PORT:-19092}
 WAIT=120 # seconds for nodes to serve: three take about eight on two idle cores, and much longer beside a busy test run
 STOP=15 # seconds for a node to stop by itself before it is killed
 # shellcheck source=deploy/kafka/nodes.sh
@@ -21,8 +21,8 @@ usage: cluster.sh up [1|3]            start one node (default) or three; prints 
        cluster.sh brokers             print the bootstrap list
        cluster.sh tool NAME ARGS...   run one of Kafka's own tools: topics, configs, console-consumer, ...
 
-environment: CJRELAY_KAFKA_PORT  first broker port (19092); the controllers use the ports ten above
-             CJRELAY_KAFKA_DIR   data, logs and process ids (cjrelay-kafka in TMPDIR or /tmp)
+environment: KAFKA_CLUSTER_PORT  first broker port (19092); the controllers use the ports ten above
+             KAFKA_CLUSTER_DIR   data, logs and process ids (cjrelay-kafka in TMPDIR or /tmp)
              JAVA_HOME           the Java to use
 END
 }
@@ -39,7 +39,7 @@ up() {
     mapfile -t running < <(alive_nodes)
     if [[ ${running[*]} ]]; then
       ((NODES == wanted)) ||
-        fail "a cluster of $NODES runs in $DIR: stop it with cluster.sh down, or set CJRELAY_KAFKA_DIR and CJRELAY_KAFKA_PORT for a second one"
+        fail "a cluster of $NODES runs in $DIR: stop it with cluster.sh down, or set KAFKA_CLUSTER_DIR and KAFKA_CLUSTER_PORT for a second one"
       ((${#running[@]} == NODES)) ||
         fail "of $NODES nodes only ${running[*]} runs: start the others with cluster.sh restart NODE, or begin anew after cluster.sh down"
       wait_serving "${running[@]}" || exit 1
@@ -54,7 +54,7 @@ up() {
   NODES=$wanted
   for ((node = 1; node <= NODES; node++)); do
     for port in "$(broker_port "$node")" "$(controller_port "$node")"; do
-      ! listening "$port" || fail "port $port is taken by another program: stop it, or set CJRELAY_KAFKA_PORT"
+      ! listening "$port" || fail "port $port is taken by another program: stop it, or set KAFKA_CLUSTER_PORT"
     done
   done
   need_jars
@@ -90,7 +90,7 @@ down() {
     return
   fi
   stop_nodes 2 "${running[@]}"
-  # Only what up made: CJRELAY_KAFKA_DIR may be a folder with other things in it.
+  # Only what up made: KAFKA_CLUSTER_DIR may be a folder with other things in it.
   rm -rf "$DIR"/node-[123] "$DIR/cluster"
   rmdir "$DIR" 2>/dev/null || true
   say "down, data removed"

@@ -1,0 +1,54 @@
+# Everything that is done to this repository. `make` lists it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+LEDGER_ORDERS ?= 20000
+# Packages whose tests talk to Kafka; they run on kfake, and on a real cluster when KAFKA_TEST_BROKERS names one.
+KAFKA_PACKAGES := ./internal/relay ./internal/topics ./sessions ./consumer
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: build
+build: ## build ./cjrelay
+	go build -o cjrelay ./cmd/cjrelay
+
+.PHONY: test
+test: ## all tests, with Kafka and CJ in the test process; needs only Go
+	go test -timeout 10m ./...
+
+.PHONY: race
+race: ## the same under the race detector
+	go test -race -timeout 15m ./...
+
+.PHONY: lint
+lint: ## formatting, vet, staticcheck, tidy go.mod
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
+	go vet -tags kafka ./...
+	go tool staticcheck -tags kafka ./...
+	go mod tidy -diff
+
+.PHONY: vulnerable
+vulnerable: ## known vulnerabilities of what we depend on; needs the vulnerability database
+	go tool govulncheck ./...
+
+.PHONY: test-kafka
+test-kafka: ## the integration tests on a real Kafka cluster; needs Java 17, Maven and kcat
+	@trap 'deploy/kafka/cluster.sh down' EXIT; \
+	deploy/kafka/cluster.sh up 1; \
+	export KAFKA_TEST_BROKERS=$$(deploy/kafka/cluster.sh brokers) LEDGER_ORDERS=$(LEDGER_ORDERS); \
+	go test -tags kafka -count=1 -timeout 15m -p 1 $(KAFKA_PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (30s) each
+	@for package in $$(go list ./...); do \
+	  for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $${FUZZTIME:-30s} $$package; \
+	  done; \
+	done
+
+.PHONY: bench
+bench: ## acknowledged postbacks a second beside the bare HTTP client, as a ratio, and processor time an order
+	go run ./bench/postbacks
