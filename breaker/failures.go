@@ -26,14 +26,13 @@ func newFailures(window time.Duration) failures {
 // failed notes a failure and tells whether the circuit should count it. The failure that completes a streak
 // of limit orders always counts, since the circuit looks at the streak only then.
 func (f *failures) failed(order string, limit int) bool {
-	now := time.Now()
-	f.forget(now)
+	f.forget()
 	f.unbroken[order] = struct{}{}
 	if _, known := f.counted[order]; known {
 		return len(f.unbroken) >= limit
 	}
 	f.counted[order] = struct{}{}
-	f.recent = append(f.recent, failure{order, now})
+	f.recent = append(f.recent, failure{order, time.Now()})
 	return true
 }
 
@@ -41,7 +40,7 @@ func (f *failures) failed(order string, limit int) bool {
 // order has counted as failed: orders are tried until they succeed, so half of all answers would be
 // successes even where every first attempt fails, and the rate would never show it.
 func (f *failures) succeeded(order string) bool {
-	f.forget(time.Now())
+	f.forget()
 	clear(f.unbroken)
 	_, failed := f.counted[order]
 	return !failed
@@ -57,8 +56,8 @@ func (f *failures) reset() {
 }
 
 // forget drops what left the window.
-func (f *failures) forget(now time.Time) {
-	for len(f.recent) > 0 && now.Sub(f.recent[0].at) >= f.window {
+func (f *failures) forget() {
+	for len(f.recent) > 0 && time.Since(f.recent[0].at) >= f.window {
 		delete(f.counted, f.recent[0].order)
 		f.recent = f.recent[1:]
 	}

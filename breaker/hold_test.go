@@ -22,11 +22,11 @@ func TestHold(t *testing.T) {
 			for _, order := range orders("order", 100) {
 				waiting = append(waiting, ask(t.Context(), gate, order))
 			}
-			time.Sleep(7*time.Second - 1)
+			time.Sleep(7*time.Second - time.Nanosecond)
 			synctest.Wait()
 			require.Zero(t, admitted(waiting))
 			require.True(t, gate.Held())
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			require.Equal(t, 64, admitted(waiting))
 			require.False(t, gate.Held())

@@ -2,38 +2,33 @@ package console
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Check is one condition of readiness; Err is nil when it holds.
-type Check struct {
-	Name string
-	Err  error
-}
-
-// Config sets a Server.
+// Config sets a Server. Every field but Token is needed.
 type Config struct {
-	// Listen is the address, for example 127.0.0.1:9644.
+	// Listen is the address as host:port, for example 127.0.0.1:9644. An empty host means every interface,
+	// port 0 any free port.
 	Listen string
 	// Token guards what is not open to everybody. Without one, such pages are shown only when the port
 	// listens on loopback.
 	Token string
 	// Metrics is what /metrics shows.
 	Metrics prometheus.Gatherer
-	// Ready is asked at every /readyz.
+	// Ready is asked at every /readyz, by several requests at once. It must not wait.
 	Ready func() []Check
-	// Version and Settings are what /version and /config show; Settings must have no secret in it.
-	Version  string
+	// Version is what /version shows.
+	Version string
+	// Settings is the configuration as YAML, which /config shows as it is: it must have no secret in it.
 	Settings []byte
 }
 
@@ -44,28 +39,66 @@ type Server struct {
 	server   *http.Server
 }
 
-// Listen opens the port, so that an address in use is an error at start.
+const (
+	// These bound what a client may take, so that slow ones cannot pile up until the port answers no probe.
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 10 * time.Second
+	writeTimeout      = 30 * time.Second
+	// idleTimeout is longer than scrapes are usually apart.
+	idleTimeout = 2 * time.Minute
+	// grace is how long requests in flight may take when Serve ends. It adds to the time that a process needs
+	// to stop.
+	grace = time.Second
+)
+
+// Listen opens the port, so that an address in use is an error at start. The error names admin.listen.
 func Listen(config Config) (*Server, error) {
 	listener, err := net.Listen("tcp", config.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("admin.listen %s: %w: choose another address or stop what uses it", config.Listen, err)
+		advice := "use host:port with an address of this machine and a port that this user may open"
+		if errors.Is(err, syscall.EADDRINUSE) {
+			advice = "choose another address or stop what uses it"
+		}
+		return nil, fmt.Errorf("admin.listen %q: %w: %s", config.Listen, err, advice)
 	}
+	return newServer(config, listener), nil
+}
+
+func newServer(config Config, listener net.Listener) *Server {
 	s := &Server{config: config, listener: listener}
-	s.server = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second}
-	return s, nil
+	s.server = &http.Server{
+		Handler:           s.routes(),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+	}
+	return s
 }
 
 // Addr is where the server listens.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Serve answers until ctx ends.
+// Serve answers until ctx ends, then closes the port, lets requests in flight end for a second and returns
+// nil. It may be called once.
 func (s *Server) Serve(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { _ = s.server.Close() })
-	defer stop()
-	if err := s.server.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	stopped := make(chan struct{})
+	keep := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer cancel()
+		if s.server.Shutdown(patience) != nil {
+			_ = s.server.Close()
+		}
+	})
+	err := s.server.Serve(s.listener)
+	if !keep() {
+		<-stopped
 	}
-	return nil
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("admin port %s: %w", s.Addr(), err)
 }
 
 func (s *Server) routes() http.Handler {
@@ -82,42 +115,4 @@ func (s *Server) routes() http.Handler {
 		_, _ = w.Write(s.config.Settings)
 	}))
 	return mux
-}
-
-// readyz answers 200 when every check holds and 503 otherwise. ?verbose lists them all; without it only
-// what is wrong is listed.
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
-	var text strings.Builder
-	status := http.StatusOK
-	for _, check := range s.config.Ready() {
-		switch {
-		case check.Err != nil:
-			status = http.StatusServiceUnavailable
-			fmt.Fprintf(&text, "[-] %s: %v\n", check.Name, check.Err)
-		case r.URL.Query().Has("verbose"):
-			fmt.Fprintf(&text, "[+] %s\n", check.Name)
-		}
-	}
-	verdict := "ready"
-	if status != http.StatusOK {
-		verdict = "not ready"
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.WriteHeader(status)
-	fmt.Fprintf(w, "%s%s\n", text.String(), verdict)
-}
-
-// guarded lets a request through with the token, or when the port can be reached from this machine only.
-func (s *Server) guarded(next http.HandlerFunc) http.Handler {
-	address, _ := s.listener.Addr().(*net.TCPAddr)
-	local := address != nil && address.IP.IsLoopback()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !local && (s.config.Token == "" || subtle.ConstantTimeCompare([]byte(given), []byte(s.config.Token)) != 1) {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "this page needs the admin token: set admin.token and send it as Authorization: Bearer", http.StatusUnauthorized)
-			return
-		}
-		next(w, r)
-	})
 }

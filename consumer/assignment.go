@@ -10,6 +10,8 @@ import (
 
 // onAssigned begins a new life for each partition, with nothing of an earlier one in it.
 func (c *Consumer) onAssigned(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
+	// Polls show that the group is in trouble, but without new orders not that it no longer is.
+	c.health.group.over()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, partition := range assigned[c.config.Topic] {
@@ -59,7 +61,7 @@ func (c *Consumer) onLost(_ context.Context, _ *kgo.Client, lost map[string][]in
 		return
 	}
 	c.config.Log.Warn("partitions lost", "partitions", lost[c.config.Topic])
-	// A commit in flight carries the old generation and is refused by the broker; none starts after this.
+	// A commit in flight carries the old generation and is refused by the broker. None goes out after this.
 	for _, l := range lives {
 		l.end()
 		l.drain(l.work)
@@ -93,7 +95,10 @@ func (c *Consumer) release(ctx context.Context, lives []*life) {
 	// The drain may have used up its time, but what it completed must not be sent again.
 	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitGrace)
 	defer cancel()
-	c.commit(commit, lives)
+	c.commitLast(commit, lives)
+	// A commit of the loop may be in flight for these partitions: it must land while they are ours.
+	c.commits.Lock()
+	defer c.commits.Unlock()
 	for _, l := range lives {
 		l.end()
 	}

@@ -19,16 +19,20 @@ func (c *Consumer) commitLoop(ctx context.Context) error {
 	for {
 		select {
 		case <-ticker.C:
-			c.commit(ctx, c.allLives())
+			// A failure is counted and said in commit.
+			_ = c.commit(ctx, c.allLives())
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
+// errEnded skips a commit that waited for the group while one of its partitions was lost.
+var errEnded = errors.New("a partition was lost")
+
 // commit writes the committable offsets of the lives. Commits are made one at a time: whoever takes a
 // partition away waits here for the one in flight, and none starts for it afterwards.
-func (c *Consumer) commit(ctx context.Context, lives []*life) {
+func (c *Consumer) commit(ctx context.Context, lives []*life) error {
 	c.commits.Lock()
 	defer c.commits.Unlock()
 	offsets := map[int32]kgo.EpochOffset{}
@@ -40,8 +44,17 @@ func (c *Consumer) commit(ctx context.Context, lives []*life) {
 		}
 	}
 	if len(offsets) == 0 {
-		return
+		return nil
 	}
+	// A commit waits while the group is being joined, and would go out with the new membership.
+	ctx = kgo.PreCommitFnContext(ctx, func(*kmsg.OffsetCommitRequest) error {
+		for _, l := range byPartition {
+			if l.hasEnded() {
+				return errEnded
+			}
+		}
+		return nil
+	})
 	var failed error
 	c.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{c.config.Topic: offsets},
 		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommitResponse, err error) {
@@ -63,10 +76,30 @@ func (c *Consumer) commit(ctx context.Context, lives []*life) {
 	case failed == nil:
 		c.metrics.commits.WithLabelValues("ok").Inc()
 		c.health.commits.over()
-	case errors.Is(failed, context.Canceled):
+	case errors.Is(failed, context.Canceled), errors.Is(failed, errEnded):
 	default:
 		c.metrics.commits.WithLabelValues("failed").Inc()
 		c.health.commits.trouble(fmt.Errorf("committing offsets: %w", failed))
 		c.config.Log.Warn("commit failed, will be made again", "error", failed)
+	}
+	return failed
+}
+
+// commitAgain is how soon the last commit of a partition is made again when it fails.
+const commitAgain = 100 * time.Millisecond
+
+// commitLast commits before partitions are given up. What is not committed now is sent to CJ once more by
+// their next owner, so a failure is tried again until ctx ends or the group does not know us any more.
+func (c *Consumer) commitLast(ctx context.Context, lives []*life) {
+	for {
+		err := c.commit(ctx, lives)
+		if err == nil || errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.IllegalGeneration) || errors.Is(err, kerr.FencedInstanceID) {
+			return
+		}
+		select {
+		case <-time.After(commitAgain):
+		case <-ctx.Done():
+			return
+		}
 	}
 }

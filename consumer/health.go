@@ -16,8 +16,8 @@ type health struct {
 	registry condition
 	// endpoint: CJ's answers say that the endpoint or our set-up is wrong.
 	endpoint condition
-	// writes: an outcome or a dead letter cannot be written, which blocks commits.
-	writes condition
+	// outcomes and deadLetters: one cannot be written, which blocks commits.
+	outcomes, deadLetters condition
 	// commits: offsets cannot be committed.
 	commits condition
 	// group: the consumer group cannot be joined or read from.
@@ -29,6 +29,26 @@ type condition struct {
 	mu    sync.Mutex
 	since time.Time
 	err   error
+	// orders is how many are in it, where they are counted.
+	orders int
+}
+
+// enter notes that an order is in the trouble. It must leave once.
+func (c *condition) enter(err error) {
+	c.trouble(err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.orders++
+}
+
+// leave notes that an order is out of the trouble, which is over with the last one: that others fare well
+// says nothing about those that are stuck.
+func (c *condition) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.orders--; c.orders == 0 {
+		c.err = nil
+	}
 }
 
 // trouble notes that it is there, or still there.

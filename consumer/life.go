@@ -35,7 +35,7 @@ type life struct {
 	committed int64
 	// full is set while the partition pauses because of its own bound.
 	full bool
-	// moved is when the life last made progress.
+	// moved is when the life last made progress, or last had no reason to.
 	moved time.Time
 }
 
@@ -88,7 +88,7 @@ func (l *life) intake(orders ...*passage) {
 			p.abandon()
 			continue
 		}
-		if (p.order != nil || p.read()) && !p.joinAlone() {
+		if (p.order != nil || p.read()) && !p.awaitsConfirmation() && !p.joinAlone() {
 			lookups = append(lookups, p)
 		}
 	}
@@ -125,7 +125,7 @@ func (l *life) awaitTable(gate *sessions.Gate) bool {
 func (l *life) leave(p *passage, completed bool) {
 	defer l.underWay.Done()
 	l.consumer.bounds.remove(size(p.record))
-	p.endPause()
+	p.endAwait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.passages, p.record.Offset)
@@ -193,6 +193,28 @@ func (l *life) noteCommitted(offset int64) {
 		l.committed = offset
 		l.moved = time.Now()
 	}
+}
+
+// skipTo notes that the log begins at an offset: nothing before it is to be read any more.
+func (l *life) skipTo(offset int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tracker.skipTo(offset)
+}
+
+// touch notes a moment at which standing still was right.
+func (l *life) touch(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.After(l.moved) {
+		l.moved = now
+	}
+}
+
+func (l *life) hasEnded() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended
 }
 
 // standing is a partition as it stands now.

@@ -26,8 +26,8 @@ type passage struct {
 	origin  schema.Reason
 	waits   *breaker.Backoff
 	outcome schema.OutcomeRecord
-	// pausing is why fetching pauses for this order, or empty.
-	pausing PauseReason
+	// awaits is set while fetching pauses because the registry could not be asked about this order.
+	awaits bool
 
 	// hands says whether somebody works on the order. Whoever wants to must claim it first, so that a life
 	// that ends can take the waiting ones away from their timers and queues.
@@ -85,41 +85,44 @@ func (p *passage) abandonWaiting() {
 	}
 }
 
-// beginPause pauses the partition for this order; endPause or the passage's end takes that back.
-func (p *passage) beginPause(reason PauseReason) {
-	p.pausing = reason
-	p.consumer.pauses.pause(p.life, reason)
+// awaitRegistry pauses the partition until the registry has told about this order's schema. It may be called
+// for every try; endAwait or the passage's end takes it back once.
+func (p *passage) awaitRegistry(err error) {
+	if p.awaits {
+		p.consumer.health.registry.trouble(err)
+		return
+	}
+	p.awaits = true
+	p.consumer.health.registry.enter(err)
+	p.consumer.pauses.pause(p.life, PauseRegistry)
 }
 
-func (p *passage) endPause() {
-	if p.pausing != "" {
-		p.consumer.pauses.resume(p.life, p.pausing)
-		p.pausing = ""
+func (p *passage) endAwait() {
+	if p.awaits {
+		p.awaits = false
+		p.consumer.health.registry.leave()
+		p.consumer.pauses.resume(p.life, PauseRegistry)
 	}
 }
 
-// read decodes the record. It reports whether the order goes on to the join; otherwise it has concluded, or
-// waits.
+// read decodes the record. It reports whether there is an order; otherwise it has concluded, or waits.
 func (p *passage) read() bool {
 	order, err := p.consumer.config.Decode(p.open, p.record.Value)
 	var invalid *schema.InvalidError
 	switch {
 	case err == nil:
-		p.consumer.health.registry.over()
+		p.endAwait()
 		p.know(order)
-		return !p.awaitsConfirmation()
+		return true
 	case errors.As(err, &invalid):
+		p.endAwait()
 		p.conclude(schema.DeadLetter, invalid.Reason, err)
 	case p.open.Err() != nil:
 		p.abandon()
 	default:
 		// A registry that cannot be asked says nothing about the order.
-		p.consumer.health.registry.trouble(err)
-		p.beginPause(PauseRegistry)
-		p.after(p.backoff(), func() {
-			p.endPause()
-			p.intake(p)
-		})
+		p.awaitRegistry(err)
+		p.after(p.backoff(), func() { p.intake(p) })
 	}
 	return false
 }
@@ -136,7 +139,8 @@ func (p *passage) know(order *schema.Order) {
 }
 
 // awaitsConfirmation holds back an order that says it is confirmed a little later than our clock: CJ refuses
-// an event in the future, and clocks differ. One that is far ahead is a mistake.
+// an event in the future, and clocks differ. One that is far ahead is a mistake. It is asked again after the
+// wait, since a clock that is being set right runs slower than the timer.
 func (p *passage) awaitsConfirmation() bool {
 	ahead := time.Until(p.order.ConfirmedAt)
 	if ahead <= 0 {
@@ -149,7 +153,11 @@ func (p *passage) awaitsConfirmation() bool {
 		})
 		return true
 	}
-	p.after(ahead, func() { p.intake(p) })
+	p.after(ahead, func() {
+		// A click may have come meanwhile that the order's time is after.
+		p.gate = p.consumer.config.Clicks.Gate()
+		p.intake(p)
+	})
 	return true
 }
 

@@ -21,9 +21,11 @@ const (
 	PauseFreshness PauseReason = "freshness"
 	// PauseRegistry: the schema registry cannot be asked.
 	PauseRegistry PauseReason = "registry"
+	// PauseOffsets: the committed offset makes no sense, and a person must say where to go on.
+	PauseOffsets PauseReason = "offsets"
 )
 
-var pauseReasons = []PauseReason{PauseBreaker, PauseRetryAfter, PauseBackPressure, PauseFreshness, PauseRegistry}
+var pauseReasons = []PauseReason{PauseBreaker, PauseRetryAfter, PauseBackPressure, PauseFreshness, PauseRegistry, PauseOffsets}
 
 // pauses counts the reasons to pause, since the client has one flag per partition only: resuming for one
 // reason must not end another. Whole-process reasons use the client's separate flag for the topic.
@@ -117,12 +119,24 @@ func (p *pauses) resume(l *life, reason PauseReason) {
 	}
 }
 
-// partition tells whether fetching of the partition pauses for any reason.
-func (p *pauses) partition(partition int32) bool {
+// excuse tells whether a pause explains that the partition stands still. Back-pressure does not: it comes from
+// orders that do not end.
+func (p *pauses) excuse(partition int32) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if len(p.process) > 0 {
+		return true
+	}
 	one := p.partitions[partition]
-	return len(p.process) > 0 || one != nil && len(one.reasons) > 0
+	if one == nil {
+		return false
+	}
+	for reason := range one.reasons {
+		if reason != PauseBackPressure {
+			return true
+		}
+	}
+	return false
 }
 
 // now tells for each reason whether anything pauses for it.

@@ -48,7 +48,14 @@ func (c *Consumer) noteEnds(ends kadm.ListedOffsets) {
 func (c *Consumer) lookForStalls(now time.Time) {
 	stalled := 0
 	for _, s := range c.standings() {
-		if s.workLag() > 0 && now.Sub(s.Moved) > stallAfter && !c.pauses.partition(s.Partition) {
+		if s.workLag() == 0 || c.pauses.excuse(s.Partition) {
+			// The time to make progress starts when there is something to do.
+			if l := c.life(s.Partition); l != nil {
+				l.touch(now)
+			}
+			continue
+		}
+		if now.Sub(s.Moved) > stallAfter {
 			stalled++
 			c.config.Log.Error("partition stalled: it has orders, nothing pauses it, and it makes no progress",
 				"partition", s.Partition, "committed", s.Committed, "next", s.Next, "end", s.End, "pending", s.Pending,

@@ -44,6 +44,9 @@ func (s Start) settle(ctx context.Context, admin *kadm.Client, group, topic stri
 	settle := func() (struct{}, error) {
 		committed, err := admin.FetchOffsetsForTopics(ctx, group, topic)
 		// A group that is quite new is an error to some brokers and one without offsets to others.
+		if errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return struct{}{}, backoff.Permanent(fmt.Errorf("orders.topic %q does not exist: check the name, or make it with `cjrelay topics`", topic))
+		}
 		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 			return struct{}{}, retryable(fmt.Errorf("asking for the offsets of group %s: %w", group, err))
 		}
@@ -89,9 +92,6 @@ func retryable(err error) error {
 // resolve turns the start into an offset for every partition.
 func (s Start) resolve(ctx context.Context, admin *kadm.Client, group, topic string) (kadm.Offsets, error) {
 	starts, err := listed(admin.ListStartOffsets(ctx, topic))
-	if errors.Is(err, kerr.UnknownTopicOrPartition) {
-		return nil, backoff.Permanent(fmt.Errorf("orders.topic %q does not exist: check the name, or make it with `cjrelay topics`", topic))
-	}
 	if err != nil {
 		return nil, retryable(err)
 	}

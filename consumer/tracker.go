@@ -46,6 +46,9 @@ func (t *tracker) complete(offset int64) bool {
 	return true
 }
 
+// skipTo notes that no offset below next is to be read any more.
+func (t *tracker) skipTo(next int64) { t.next = max(t.next, next) }
+
 // trim drops the completed entries at the low end.
 func (t *tracker) trim() {
 	n := 0

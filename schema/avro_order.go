@@ -86,9 +86,6 @@ func (o *Order) readAvroItems(native any, of *avroType) error {
 		return topField("items").broken("", "must be an array of records, not Avro "+of.describe())
 	}
 	elements := native.([]any)
-	if len(elements) == 0 {
-		return nil
-	}
 	o.Items = make([]Item, len(elements))
 	for i, element := range elements {
 		if err := readAvroItem(&o.Items[i], i, element, of.element); err != nil {

@@ -132,7 +132,8 @@ func avroInstant(native any, of *avroType, p path) (time.Time, error) {
 	return checked, nil
 }
 
-// avroQuantity reads an int or a long. It reports false for null.
+// avroQuantity reads an int or a long. It reports false for null. How many units there may be is
+// Order.validate's.
 func avroQuantity(native any, of *avroType, p path) (units int64, present bool, err error) {
 	if native, of = of.settle(native); of == nil {
 		return 0, false, nil
@@ -145,9 +146,6 @@ func avroQuantity(native any, of *avroType, p path) (units int64, present bool, 
 	}
 	if of.logical != "" || of.kind != avroInt && of.kind != avroLong {
 		return 0, false, p.broken("", "must be an int or a long, not Avro "+of.describe())
-	}
-	if units < 0 || units > maxQuantity {
-		return 0, false, p.broken(strconv.FormatInt(units, 10), quantityRule)
 	}
 	return units, true, nil
 }

@@ -158,6 +158,7 @@ func TestDecodeOrderJSONRefuses(t *testing.T) {
 		"AFractionalQuantity":   {item(`"sku":"A","unit_price":1,"quantity":2.5`), "items[1].quantity", "fractional"},
 		"ANegativeQuantity":     {item(`"sku":"A","unit_price":1,"quantity":-1`), "items[1].quantity", "must not be negative"},
 		"AHugeQuantity":         {item(`"sku":"A","unit_price":1,"quantity":2147483648`), "items[1].quantity", "from 0 to 2147483647"},
+		"AHugeDecimalQuantity":  {item(`"sku":"A","unit_price":1,"quantity":2147483648.0`), "items[1].quantity", "from 0 to 2147483647"},
 		"AnEndlessQuantity":     {item(`"sku":"A","unit_price":1,"quantity":1e999999999}`), "items[1].quantity", "from 0 to 2147483647"},
 		"AQuantityAsText":       {item(`"sku":"A","unit_price":1,"quantity":"2"`), "items[1].quantity", "must be a number, not a string"},
 		"ANegativePrice":        {item(`"sku":"A","unit_price":-1,"quantity":1`), "items[1].unit_price", `"-1": must not be negative`},

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -49,6 +50,21 @@ func TestCheckDiscounts(t *testing.T) {
 		line := `{"sku":"A","unit_price":"999999999999999999.999999999999999999","quantity":2147483647,"discount":"999999999999999999"}`
 		_, err := decodeOrder(t, withItems(`[`+line+`,`+line+`]`, `"discount":"999999999999999999"`))
 		require.NoError(t, err)
+	})
+
+	t.Run("IsNotFooledByWhatOverflows64Bits", func(t *testing.T) {
+		t.Parallel()
+		item := func(price, discount string) string {
+			return `{"sku":"A","unit_price":"` + price + `","quantity":1,"discount":"` + discount + `"}`
+		}
+		// In millionths these discounts add up to 2^64, which is 0.
+		wrapping := strings.Repeat(item("1", "999999999999")+",", 18) + item("1", "446744073727") + "," + item("1", "0.551616")
+		for name, list := range map[string]string{
+			"Sum": wrapping, "OneDiscount": item("1", "18446744073710"), "ManyDecimals": item("0.0000009", "0.000005"),
+		} {
+			_, err := decodeOrder(t, withItems("["+list+"]"))
+			require.ErrorContains(t, err, "more than the", name)
+		}
 	})
 
 	t.Run("AgreesIn64BitsWithTheExactSum", func(t *testing.T) {

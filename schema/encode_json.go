@@ -14,9 +14,7 @@ func (o *Order) AppendJSON(dst []byte) ([]byte, error) {
 	w := jsonWriter{out: append(dst, '{')}
 	w.text("order_id", o.ID)
 	w.text("session_id", o.SessionID)
-	if !o.ConfirmedAt.IsZero() {
-		w.text("confirmed_at", formatInstant(o.ConfirmedAt))
-	}
+	w.text("confirmed_at", formatInstant(o.ConfirmedAt))
 	w.text("currency", o.Currency)
 	if len(o.Items) > 0 {
 		w.name("items")

@@ -3,7 +3,6 @@ package schema
 import (
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"time"
 
@@ -118,7 +117,8 @@ func jsonMoney(dec *jsontext.Decoder, p path) (money Money, present bool, err er
 	return money, true, nil
 }
 
-// jsonQuantity reads a number that is whole, whatever its form: 2, 2.0 and 2e0 are two units.
+// jsonQuantity reads a number that is whole, whatever its form: 2, 2.0 and 2e0 are two units. It reports false
+// for null. How many units there may be is Order.validate's.
 func jsonQuantity(dec *jsontext.Decoder, p path) (units int64, present bool, err error) {
 	value, err := dec.ReadValue()
 	if err != nil {
@@ -142,13 +142,9 @@ func jsonQuantity(dec *jsontext.Decoder, p path) (units int64, present bool, err
 		return 0, false, p.broken(Quoted(string(value)), err.Error())
 	case number.amount.Exponent() < 0:
 		return 0, false, p.broken(Quoted(string(value)), "is fractional; "+quantityRule)
-	case number.amount.Cmp(maxUnits.amount) > 0:
-		return 0, false, p.broken(Quoted(string(value)), quantityRule)
 	}
 	return number.amount.CoefficientInt64(), true, nil
 }
-
-var maxUnits = moneyFromInt64(math.MaxInt32, 0)
 
 // jsonBool reads true or false. Null is nil. A string is refused: consent is not guessed from a spelling.
 func jsonBool(dec *jsontext.Decoder, p path) (*bool, error) {

@@ -22,9 +22,6 @@ const (
 // finish brings a freshly read order into canonical form and checks it. Every decoder ends here, so that an
 // order means the same whatever format it came in. The error is a *FieldError.
 func (o *Order) finish() error {
-	if o.ConfirmedAt.IsZero() {
-		return topField("confirmed_at").broken("", "is required: when the order became final, RFC 3339 or a timestamp")
-	}
 	o.Currency = upperASCII(o.Currency)
 	status, err := canonicalStatus(o.CustomerStatus)
 	if err != nil {
@@ -46,6 +43,9 @@ func (o *Order) finish() error {
 func (o *Order) validate() error {
 	if o.ID == "" {
 		return topField("order_id").broken("", "is required")
+	}
+	if o.ConfirmedAt.IsZero() {
+		return topField("confirmed_at").broken("", "is required: when the order became final, RFC 3339 or a timestamp")
 	}
 	if _, err := checkInstant(o.ConfirmedAt); err != nil {
 		return topField("confirmed_at").broken(Quoted(formatInstant(o.ConfirmedAt)), err.Error())

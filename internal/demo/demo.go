@@ -5,16 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"golang.org/x/sync/errgroup"
-	"golang.org/x/term"
 
 	"github.com/cjrelay/cjrelay/console"
-	"github.com/cjrelay/cjrelay/internal/config"
 	"github.com/cjrelay/cjrelay/internal/version"
 )
 
@@ -49,68 +45,123 @@ type Options struct {
 // ErrNotClean means that the ledger, which has been printed, has something lost or wrong.
 var ErrNotClean = errors.New("the ledger is not clean: something is lost or wrong")
 
+// errIncomplete is the end of a demo that was stopped.
+var errIncomplete = errors.New("stopped before the end: the ledger is incomplete, so nothing was checked")
+
 // Run plays a demo and prints its ledger. The error is ErrNotClean when the ledger is bad, and another one when
 // there is no ledger: the demo could not be set up, or ctx ended before its end. When it serves, the end of
 // ctx is no error.
 func Run(ctx context.Context, o Options) (err error) {
-	began := time.Now()
-	w, err := open(ctx)
-	if err != nil {
-		return interrupted(ctx, err)
-	}
-	defer w.close()
-	notes := newNotes()
-	relays := newRelays(w, notes.log(o.Log))
-	defer func() { err = errors.Join(err, relays.stop()) }()
-	admin, err := o.listen(relays, w.config)
-	if err != nil {
-		return err
-	}
-	till, err := newTill(w.config, o.Orders)
-	if err != nil {
-		return err
-	}
-	defer till.close()
-	clerk, err := newClerk(w.config)
-	if err != nil {
-		return err
-	}
-	defer clerk.close()
-	s := &story{
-		orders: o.Orders, seed: o.Seed, pace: paceOf(o.Orders), began: began, world: w, relays: relays, till: till, clerk: clerk,
-		console: admin.Addr(), reached: map[phase]bool{},
-	}
+	s := &story{orders: o.Orders, seed: o.Seed, pace: paceOf(o.Orders), began: time.Now(), reached: map[phase]bool{}}
 	if o.pace != nil {
 		s.pace = *o.pace
 	}
-
-	// The port is ours from the start, but answers from the moment on that the relay is ready.
-	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
-	var background errgroup.Group
-	defer func() {
-		stopServing()
-		err = errors.Join(err, background.Wait())
-	}()
-	ledger, err := s.show(ctx, o.Err, func() (*Ledger, error) {
-		if err := relays.start(ctx); err != nil {
-			return nil, err
-		}
-		background.Go(func() error { return admin.Serve(serving) })
-		return s.tell(ctx)
-	})
-	if err != nil {
-		return interrupted(ctx, err)
-	}
-	if err := o.print(ledger, notes); err != nil {
+	ledger, err := o.run(ctx, s)
+	switch {
+	case err != nil && ledger == nil && ctx.Err() != nil:
+		return errIncomplete
+	case err != nil:
 		return err
-	}
-	if o.Serve {
-		if err := s.goOn(ctx, o.Err); err != nil {
-			return err
-		}
-	}
-	if !ledger.Clean() {
+	case !ledger.Clean():
 		return ErrNotClean
 	}
 	return nil
+}
+
+// run sets everything up, plays the story and takes everything down again.
+func (o *Options) run(ctx context.Context, s *story) (ledger *Ledger, err error) {
+	if s.world, err = open(ctx); err != nil {
+		return nil, err
+	}
+	defer s.world.close()
+	if s.till, err = newTill(s.world.config, o.Orders); err != nil {
+		return nil, err
+	}
+	defer s.till.close()
+	if s.clerk, err = newClerk(s.world.config); err != nil {
+		return nil, err
+	}
+	defer s.clerk.close()
+	notes := newNotes()
+	s.relays = newRelays(s.world, notes.log(o.Log))
+	defer func() { err = errors.Join(err, s.relays.stop()) }()
+	admin, err := o.listen(s)
+	if err != nil {
+		return nil, err
+	}
+	// The port is ours from the start, but it answers only from the moment on that the relay is ready.
+	ready, setReady := context.WithCancel(ctx)
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	served := make(chan error, 1)
+	go func() {
+		<-ready.Done()
+		served <- admin.Serve(serving)
+	}()
+	defer func() {
+		stopServing()
+		setReady()
+		err = errors.Join(err, <-served)
+	}()
+
+	ledger, err = s.show(ctx, o.Err, func() (*Ledger, error) {
+		if err := s.relays.start(ctx); err != nil {
+			return nil, err
+		}
+		setReady()
+		return s.tell(ctx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := o.print(ledger, notes); err != nil {
+		return ledger, err
+	}
+	if o.Serve {
+		return ledger, s.goOn(ctx, o.Err)
+	}
+	return ledger, nil
+}
+
+// listen opens the console's port. A demo that does not stay needs no particular one.
+func (o *Options) listen(s *story) (*console.Server, error) {
+	settings, err := s.world.config.YAML()
+	if err != nil {
+		return nil, err
+	}
+	process := prometheus.NewRegistry()
+	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	cfg := console.Config{
+		Listen: o.Admin, Metrics: prometheus.Gatherers{process, s.relays}, Ready: s.relays.ready, Version: version.String(), Settings: settings,
+	}
+	admin, err := console.Listen(cfg)
+	switch {
+	case err == nil:
+	case o.Serve:
+		return nil, fmt.Errorf("the console needs %s: stop what uses it, perhaps another demo: %w", o.Admin, err)
+	default:
+		cfg.Listen = "127.0.0.1:0"
+		if admin, err = console.Listen(cfg); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(o.Err, "%s is in use; the console is at %s this time\n", o.Admin, admin.Addr())
+	}
+	s.console = admin.Addr()
+	return admin, nil
+}
+
+// print writes the ledger to Out, and to Err what explains it.
+func (o *Options) print(ledger *Ledger, notes *notes) error {
+	defer func() { fmt.Fprint(o.Err, notes.summary()) }()
+	if o.JSON {
+		for _, finding := range ledger.findings {
+			fmt.Fprintln(o.Err, finding)
+		}
+		return ledger.writeJSON(o.Out)
+	}
+	if o.Serve {
+		return ledger.writeText(o.Out)
+	}
+	return ledger.writeText(o.Out,
+		"cjrelay demo --serve         stays open, with a console",
+		"cjrelay preview ORDER.json   prints the URL that CJ would get")
 }

@@ -54,4 +54,5 @@ func (l *lines) print(s snapshot) {
 func (l *lines) end() {
 	close(l.stop)
 	<-l.done
+	l.print(l.ask())
 }

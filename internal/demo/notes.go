@@ -60,9 +60,10 @@ func (n *notes) summary() string {
 	all, counts := 0, []string{}
 	for _, message := range slices.Sorted(maps.Keys(n.warnings)) {
 		all += n.warnings[message]
-		counts = append(counts, fmt.Sprintf("%q %d", message, n.warnings[message]))
+		short, _, _ := strings.Cut(message, ";")
+		counts = append(counts, grouped(n.warnings[message])+" "+short)
 	}
-	text := fmt.Sprintf("The relay logged %s warnings: %s.\n", grouped(all), strings.Join(counts, ", "))
+	text := fmt.Sprintf("\nThe relay logged %s warnings (--log FILE keeps them): %s\n", grouped(all), strings.Join(counts, ", "))
 	for _, line := range n.errors {
 		text += "  " + line + "\n"
 	}

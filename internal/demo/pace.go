@@ -23,9 +23,9 @@ type pace struct {
 // that time.
 func paceOf(orders int) pace {
 	const (
-		shortest = 12 * time.Second
+		shortest = 16 * time.Second
 		// perSecond is what two processor cores do with ease, everything in this process together.
-		perSecond = 1500
+		perSecond = 2000
 	)
 	shopping := max(shortest, time.Duration(orders)*time.Second/perSecond)
 	return pace{

@@ -49,7 +49,8 @@ func newRelays(w *world, log *slog.Logger) *relays {
 // readyWithin is how long a relay may take until it is ready.
 const readyWithin = 30 * time.Second
 
-// start runs a relay until ctx ends or it is stopped, and waits until it is ready and has its partitions.
+// start runs a relay until it is stopped, and waits, as long as ctx lets it, until the relay is ready and has
+// its partitions.
 func (r *relays) start(ctx context.Context) error {
 	one, err := relay.New(r.world.config, r.log)
 	if err != nil {
@@ -60,7 +61,7 @@ func (r *relays) start(ctx context.Context) error {
 		return err
 	}
 	var running context.Context
-	running, s.stop = context.WithCancel(ctx)
+	running, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(s.ended)
 		s.err = one.Run(running)

@@ -93,8 +93,12 @@ func (s *story) tell(ctx context.Context) (*Ledger, error) {
 func (s *story) play(ctx context.Context, start time.Time) error {
 	happenings, happening := errgroup.WithContext(ctx)
 	happenings.Go(func() error { return s.shop(happening, start) })
-	happenings.Go(func() error { return s.outage(happening) })
-	happenings.Go(func() error { return s.restart(happening) })
+	recovered := make(chan struct{})
+	happenings.Go(func() error {
+		defer close(recovered)
+		return s.outage(happening)
+	})
+	happenings.Go(func() error { return s.restart(happening, recovered) })
 	if err := happenings.Wait(); err != nil {
 		return err
 	}
@@ -146,15 +150,20 @@ func (s *story) outage(ctx context.Context) error {
 		return err
 	}
 	s.enter(recovering)
-	s.clerk.await(ctx, patience, func() bool { return s.now() != recovering || s.caughtUp() })
+	s.clerk.await(ctx, patience, func() bool { return s.caughtUp() })
 	s.leave(recovering)
 	return ctx.Err()
 }
 
-// restart replaces the relay by another one while orders come in.
-func (s *story) restart(ctx context.Context) error {
+// restart replaces the relay by another one while orders come in, but tells one trouble after the other.
+func (s *story) restart(ctx context.Context, recovered <-chan struct{}) error {
 	if err := rest(ctx, s.pace.restart); err != nil {
 		return err
+	}
+	select {
+	case <-recovered:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	s.enter(restarting)
 	defer s.leave(restarting)
@@ -221,4 +230,3 @@ func rest(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
-

@@ -9,7 +9,6 @@ import (
 
 	"github.com/cjrelay/cjrelay/internal/config"
 	"github.com/cjrelay/cjrelay/internal/relay"
-	"github.com/cjrelay/cjrelay/schema"
 )
 
 // till is the shop's side of Kafka: it writes clicks and orders, and knows where each order went.
@@ -81,4 +80,3 @@ func (t *till) count() int {
 	defer t.mu.Unlock()
 	return t.produced
 }
-

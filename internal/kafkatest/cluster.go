@@ -28,26 +28,59 @@ type Cluster struct {
 	Fake *kfake.Cluster
 	// Admin is for looking and for making topics.
 	Admin *kadm.Client
+
+	network *kfake.VirtualNetwork
 }
 
 // Start gives the test a cluster: a kfake of its own, or the real one that all tests share.
 func Start(t testing.TB, options ...kfake.Opt) *Cluster {
 	t.Helper()
-	cluster := &Cluster{}
-	if named := os.Getenv(brokersVariable); named != "" {
-		cluster.Brokers = strings.Split(named, ",")
-	} else {
-		fake, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(100 * time.Millisecond)}, options...)...)
-		require.NoError(t, err)
-		t.Cleanup(fake.Close)
-		cluster.Fake, cluster.Brokers = fake, fake.ListenAddrs()
+	named := os.Getenv(brokersVariable)
+	if named == "" {
+		return StartFake(t, options...)
 	}
-	client := cluster.Client(t)
-	cluster.Admin = kadm.NewClient(client)
+	return (&Cluster{Brokers: strings.Split(named, ",")}).ready(t)
+}
+
+// StartFake gives the test a kfake of its own, also where a real cluster is named. It is for faults that only
+// the fake can have.
+func StartFake(t testing.TB, options ...kfake.Opt) *Cluster {
+	t.Helper()
+	fake, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(100 * time.Millisecond)}, options...)...)
+	require.NoError(t, err)
+	t.Cleanup(fake.Close)
+	return (&Cluster{Fake: fake, Brokers: fake.ListenAddrs()}).ready(t)
+}
+
+// StartVirtual gives a test in a synctest bubble a kfake of its own, on a network that lets the bubble's clock
+// run. Reach it with Options.
+func StartVirtual(t testing.TB, options ...kfake.Opt) *Cluster {
+	t.Helper()
+	network := &kfake.VirtualNetwork{}
+	fake, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(network.Listen)}, options...)...)
+	require.NoError(t, err)
+	t.Cleanup(fake.Close)
+	return (&Cluster{Fake: fake, Brokers: fake.ListenAddrs(), network: network}).ready(t)
+}
+
+// Options say how to reach the cluster.
+func (c *Cluster) Options() []kgo.Opt {
+	options := []kgo.Opt{kgo.SeedBrokers(c.Brokers...)}
+	if c.network != nil {
+		options = append(options, kgo.Dialer(c.network.DialContext))
+	}
+	return options
+}
+
+// ready connects the cluster's Admin and waits until the cluster answers.
+func (c *Cluster) ready(t testing.TB) *Cluster {
+	t.Helper()
+	client := c.Client(t)
+	c.Admin = kadm.NewClient(client)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	require.NoError(t, client.Ping(ctx), "the cluster at %v does not answer; is it up?", cluster.Brokers)
-	return cluster
+	require.NoError(t, client.Ping(ctx), "the cluster at %v does not answer; is it up?", c.Brokers)
+	return c
 }
 
 // Real tells whether this is a real cluster.
@@ -56,7 +89,7 @@ func (c *Cluster) Real() bool { return c.Fake == nil }
 // Client makes a client that is closed with the test.
 func (c *Cluster) Client(t testing.TB, options ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(c.Brokers...)}, options...)...)
+	client, err := kgo.NewClient(append(c.Options(), options...)...)
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
 	return client
@@ -91,7 +124,7 @@ func (c *Cluster) Topic(t testing.TB, prefix string, partitions int32, settings 
 // Produce writes records and waits until Kafka has them.
 func (c *Cluster) Produce(t testing.TB, records ...*kgo.Record) {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers...), kgo.ProducerBatchMaxBytes(64<<20), kgo.RecordPartitioner(keepPartition{}))
+	client, err := kgo.NewClient(append(c.Options(), kgo.ProducerBatchMaxBytes(64<<20), kgo.RecordPartitioner(keepPartition{}))...)
 	require.NoError(t, err)
 	defer client.Close()
 	require.NoError(t, client.ProduceSync(t.Context(), records...).FirstErr())
@@ -117,8 +150,8 @@ func (c *Cluster) Read(t testing.TB, topic string) []*kgo.Record {
 	if len(left) == 0 {
 		return nil
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.Brokers...), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(50*time.Millisecond))
+	client, err := kgo.NewClient(append(c.Options(), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(50*time.Millisecond))...)
 	require.NoError(t, err)
 	defer client.Close()
 	var records []*kgo.Record

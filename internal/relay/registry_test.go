@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -132,15 +133,17 @@ func TestSilentRegistryHoldsBackNobodyElse(t *testing.T) {
 	s.start(t)
 	s.awaitOutcomes(t, 1)
 
-	answer := make(chan struct{})
-	registry.begin(func(http.ResponseWriter) { <-answer })
+	silence := make(chan struct{})
+	answer := sync.OnceFunc(func() { close(silence) })
+	t.Cleanup(answer)
+	registry.begin(func(http.ResponseWriter) { <-silence })
 	fresh := s.record(t, s.order("NEW-1", "", carrying(clickOf("2"))))
 	fresh.Value[4] = newID
 	s.kafka.Produce(t, fresh, s.record(t, s.order("KNOWN-2", "", carrying(clickOf("3")))))
 	s.awaitOutcomes(t, 2)
 	require.EqualValues(t, 1, registry.asked.Load(), "KNOWN-2 waited until the registry's time-out")
 	registry.end()
-	close(answer)
+	answer()
 	s.awaitOutcomes(t, 3)
 	s.audit(t)
 	require.Equal(t, 3, s.cj.Count())
