@@ -5,7 +5,7 @@ SHELL := bash
 
 LEDGER_ORDERS ?= 20000
 # Packages whose tests talk to Kafka; they run on kfake, and on a real cluster when KAFKA_TEST_BROKERS names one.
-KAFKA_PACKAGES := ./internal/relay ./internal/topics ./sessions ./consumer
+KAFKA_PACKAGES := ./cmd/cjrelay ./internal/relay ./internal/topics ./sessions ./consumer
 
 .PHONY: help
 help: ## list the targets

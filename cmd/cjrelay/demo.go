@@ -12,8 +12,8 @@ import (
 
 // demoCmd is `cjrelay demo`.
 type demoCmd struct {
-	Orders int    `default:"2000" help:"How many orders, 1 to 1000000." placeholder:"N"`
-	Seed   uint64 `default:"1" help:"Decides all clicks and orders: the same seed makes the same ones." placeholder:"N"`
+	Orders int    `default:"2000" help:"How many orders, 1 to 1000000; 2000 without it." placeholder:"N"`
+	Seed   uint64 `default:"1" help:"Decides all clicks and orders: the same seed makes the same ones. 1 without it." placeholder:"N"`
 	Serve  bool   `help:"Keep everything running after the ledger, with its console, until Ctrl-C."`
 	Output string `short:"o" enum:"text,json" default:"text" help:"The ledger at the end: text or json."`
 	Log    string `help:"Write the relay's log to this file." placeholder:"FILE"`
