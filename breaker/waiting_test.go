@@ -47,6 +47,7 @@ func TestFirstComeFirstServed(t *testing.T) {
 				synctest.Wait()
 				waiting = append(waiting[:7], waiting[8:]...)
 				for i, r := range waiting {
+					synctest.Wait() // whoever the last Done admitted has its permit now
 					for !r.admitted() {
 						require.Zero(t, admitted(waiting[i:]), "somebody overtook number %d", i)
 						time.Sleep(time.Millisecond)

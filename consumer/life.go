@@ -80,15 +80,18 @@ func (l *life) admit(records []*kgo.Record, gate *sessions.Gate) {
 }
 
 // intake takes orders that are in hand up to the sending. They share one gate; those that need no lookup do
-// not wait for it.
+// not wait for it. They also share one short wait for the registry: where that is silent, orders whose schema is
+// known must not stand behind others for its time-out each.
 func (l *life) intake(orders ...*passage) {
+	asking, cancel := context.WithTimeout(l.open, patience)
+	defer cancel()
 	var lookups []*passage
 	for _, p := range orders {
 		if l.open.Err() != nil {
 			p.abandon()
 			continue
 		}
-		if (p.order != nil || p.read()) && !p.awaitsConfirmation() && !p.joinAlone() {
+		if (p.order != nil || p.read(asking)) && !p.awaitsConfirmation() && !p.joinAlone() {
 			lookups = append(lookups, p)
 		}
 	}
@@ -105,7 +108,7 @@ func (l *life) intake(orders ...*passage) {
 	}
 }
 
-// patience is how long orders wait for the click table before fetching pauses for it.
+// patience is how long orders wait for the registry or the click table before fetching pauses for it.
 const patience = time.Second
 
 // awaitTable waits until the click table is fresh, and reports whether it became so before the life stopped.

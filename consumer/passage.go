@@ -1,7 +1,9 @@
 package consumer
 
 import (
+	"context"
 	"errors"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -105,9 +107,10 @@ func (p *passage) endAwait() {
 	}
 }
 
-// read decodes the record. It reports whether there is an order; otherwise it has concluded, or waits.
-func (p *passage) read() bool {
-	order, err := p.consumer.config.Decode(p.open, p.record.Value)
+// read decodes the record, and asks the registry for as long as asking lasts. It reports whether there is an
+// order; otherwise it has concluded, or waits.
+func (p *passage) read(asking context.Context) bool {
+	order, err := p.consumer.config.Decode(asking, p.record.Value)
 	var invalid *schema.InvalidError
 	switch {
 	case err == nil:
@@ -241,16 +244,26 @@ func (p *passage) attempt() {
 	case postback.Setup:
 		permit.Done(breaker.Failed)
 		c.health.endpoint.trouble(answer.Err)
-		p.again()
+		p.again(answer)
 	default:
 		permit.Done(breaker.Failed)
-		p.again()
+		p.again(answer)
 	}
 }
 
+// loudEvery is after how many attempts an order's failure is a warning. One failure heals by itself, and an
+// outage would write a line for each order.
+const loudEvery = 5
+
 // again sends the order later. While the circuit is not closed it sets the pace itself, and needs orders at
 // hand for its probes; a backoff on top would only leave it without any.
-func (p *passage) again() {
+func (p *passage) again(answer postback.Answer) {
+	level := slog.LevelDebug
+	if p.outcome.Attempts%loudEvery == 0 {
+		level = slog.LevelWarn
+	}
+	p.consumer.config.Log.Log(p.work, level, "not acknowledged, will be sent again", "order_id", shownID(p.outcome.OrderID),
+		"attempts", p.outcome.Attempts, "status", answer.Status, "error", answer.Err)
 	if p.consumer.config.Breaker.State() != breaker.Closed {
 		p.enqueue()
 		return
@@ -269,7 +282,7 @@ func (p *passage) backoff() time.Duration {
 // conclude writes down how the order ended, and completes its offset when that is durable.
 func (p *passage) conclude(kind schema.Kind, reason schema.Reason, cause error) {
 	c := p.consumer
-	p.outcome.Outcome, p.outcome.Reason, p.outcome.At = kind, reason, time.Now().UTC()
+	p.outcome.Outcome, p.outcome.Reason, p.outcome.At = kind, reason, time.Now().UTC().Truncate(time.Millisecond)
 	finish := func(durable bool) {
 		if durable {
 			c.metrics.outcomes.WithLabelValues(string(kind), string(reason)).Inc()
@@ -280,7 +293,7 @@ func (p *passage) conclude(kind schema.Kind, reason schema.Reason, cause error) 
 		c.journal.outcome(p.work, p.outcome, finish)
 		return
 	}
-	c.config.Log.Warn("dead letter", "reason", reason, "error", cause, "order_id", p.outcome.OrderID,
+	c.config.Log.Warn("dead letter", "reason", reason, "error", cause, "order_id", shownID(p.outcome.OrderID),
 		"partition", p.partition, "offset", p.record.Offset)
 	c.journal.deadLetter(p.work, p.record, p.outcome, cause, func(durable bool) {
 		if !durable {

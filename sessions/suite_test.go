@@ -32,7 +32,7 @@ func setup(t *testing.T, cluster *kafkatest.Cluster, partitions int32) *bundle {
 	require.NoError(t, err)
 	return &bundle{
 		Cluster: cluster, decode: decode,
-		topic: cluster.Topic(t, "cjevent", partitions, map[string]string{"cleanup.policy": "compact,delete"}),
+		topic: cluster.Topic(t, "cjevent", partitions, map[string]string{"cleanup.policy": "compact,delete", "retention.ms": "-1"}),
 	}
 }
 

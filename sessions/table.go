@@ -40,6 +40,8 @@ type Table struct {
 	// topicID is the topic that the table is filled from, nil until it was listed once.
 	topicID atomic.Pointer[[16]byte]
 
+	// applying is set while the reader has records in hand.
+	applying        atomic.Bool
 	malformedLogged atomic.Bool
 	restored        atomic.Bool
 	troubles        troubles
@@ -137,6 +139,7 @@ func (t *Table) read(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		t.applying.Store(true)
 		t.note(fetches)
 		var err error
 		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
@@ -153,6 +156,7 @@ func (t *Table) read(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		t.applying.Store(false)
 	}
 }
 

@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -26,7 +27,8 @@ func (t *Table) probe(ctx context.Context) error {
 			return ctx.Err()
 		}
 		positions, advances := t.progress.lacking()
-		if len(positions) > 0 && advances == before {
+		// What the reader has in hand was read, whatever has become of it in the log.
+		if len(positions) > 0 && advances == before && !t.applying.Load() {
 			t.probeTails(ctx, positions)
 		}
 		before = advances
@@ -43,11 +45,15 @@ func (t *Table) probeTails(ctx context.Context, positions map[int32]int64) {
 	}
 	for partition, position := range positions {
 		answer, err := t.fetch(ctx, leaders[partition], id, partition, position)
-		if err != nil {
-			continue
-		}
-		if next := emptyUntil(answer, t.config.Topic, position); next > position {
-			t.progress.advance(partition, next)
+		switch {
+		case err == nil:
+			t.progress.advance(partition, emptyUntil(answer, t.config.Topic, position))
+		case errors.Is(err, kerr.OffsetOutOfRange):
+			// Retention removed what stood there. The reader goes on at the log's start by itself, but when
+			// nothing is left there it has nothing to show.
+			if starts, err := listOffsets(ctx, t.client, t.config.Topic, []int32{partition}, earliest); err == nil {
+				t.progress.advance(partition, starts[partition])
+			}
 		}
 	}
 }

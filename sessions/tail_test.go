@@ -36,6 +36,26 @@ func TestDeletedTailDoesNotHoldTheGate(t *testing.T) {
 	requireVerdict(t, b.open(t), "s", "", schema.ReasonNoClick)
 }
 
+// The probe must not take records for gone that the reader has in hand.
+func TestDeletedTailDoesNotOpenTheGateBeforeASlowReader(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 1)
+	decoding, goOn := b.slowly()
+	table := b.open(t)
+	requireOpens(t, table.Gate())
+	b.Produce(t, b.click("s-1", "first", time.Hour), b.click("s-2", "second", time.Hour))
+	require.Equal(t, "first", <-decoding)
+	gate := table.Gate()
+	request(t, gate)
+	require.Eventually(t, func() bool { positions, _ := table.progress.lacking(); return len(positions) > 0 }, long, time.Millisecond)
+	b.deleteRecords(t, 2)
+	requireShut(t, gate)
+	close(goOn)
+	requireOpens(t, gate)
+	click, _ := table.Lookup("s-2", noon)
+	require.Equal(t, "second", click.ID)
+}
+
 // Retention empties the tail before the reader gets to it: no record will ever show that it is at the end.
 // Without the probe of the tail the gate stays shut until the next click.
 func TestTailEmptiedBeforeItWasReadOpensTheGateOnFake(t *testing.T) {
@@ -47,7 +67,7 @@ func TestTailEmptiedBeforeItWasReadOpensTheGateOnFake(t *testing.T) {
 	// The reader cannot fetch while the clicks come and go.
 	away := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Topic: b.topic, Err: kerr.KafkaStorageError, Count: -1})
 	require.NoError(t, away.Wait(t.Context(), 1))
-	b.Produce(t, b.click("s", "gone", time.Hour), b.click("s", "gone too", time.Hour))
+	b.Produce(t, b.click("s", "gone", time.Hour), b.click("s", "gonetoo", time.Hour))
 	gate := table.Gate()
 	requireShut(t, gate)
 	b.deleteRecords(t, 3)

@@ -20,6 +20,14 @@ func (b *bundle) begin(t *testing.T, clicks ...*kgo.Record) (end func(kgo.Transa
 	return func(how kgo.TransactionEndTry) {
 		t.Helper()
 		require.NoError(t, client.EndTransaction(t.Context(), how))
+		// Kafka answers before the markers are written; until then the clicks are not in the topic.
+		require.Eventually(t, func() bool {
+			stable, err := b.Admin.ListCommittedOffsets(t.Context(), b.topic)
+			require.NoError(t, err)
+			ends, err := b.Admin.ListEndOffsets(t.Context(), b.topic)
+			require.NoError(t, err)
+			return stable[b.topic][0].Offset == ends[b.topic][0].Offset
+		}, long, time.Millisecond)
 	}
 }
 

@@ -70,7 +70,7 @@ func Run(ctx context.Context, o Options) (err error) {
 
 // run sets everything up, plays the story and takes everything down again.
 func (o *Options) run(ctx context.Context, s *story) (ledger *Ledger, err error) {
-	if s.world, err = open(ctx); err != nil {
+	if s.world, err = open(ctx, s.pace); err != nil {
 		return nil, err
 	}
 	defer s.world.close()
@@ -162,6 +162,6 @@ func (o *Options) print(ledger *Ledger, notes *notes) error {
 		return ledger.writeText(o.Out)
 	}
 	return ledger.writeText(o.Out,
-		"cjrelay demo --serve         stays open, with a console",
-		"cjrelay preview ORDER.json   prints the URL that CJ would get")
+		"cjrelay demo --serve         stays open",
+		"cjrelay preview ORDER.json   prints CJ's URL")
 }

@@ -118,8 +118,8 @@ func (p picture) draw() string {
 	if s.console != "" {
 		rows = append(rows, "", faint.Render("  console http://"+s.console+"/"))
 	}
-	if p.height > 1 && len(rows) >= p.height {
-		rows = rows[:p.height-1]
+	if p.height > 0 && len(rows) >= p.height {
+		rows = rows[:max(p.height-1, 1)]
 	}
 	cut := lipgloss.NewStyle().MaxWidth(max(width, 1))
 	for i := range rows {

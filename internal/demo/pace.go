@@ -17,6 +17,8 @@ type pace struct {
 	restart time.Duration
 	// tick is how often shoppers are let in.
 	tick time.Duration
+	// timeout is how long the relay waits for CJ. An answer that takes longer makes a duplicate.
+	timeout time.Duration
 }
 
 // paceOf spreads the orders over some seconds, longer when there are more of them than one machine takes in
@@ -35,6 +37,7 @@ func paceOf(orders int) pace {
 		hanging:  2 * time.Second,
 		restart:  shopping * 70 / 100,
 		tick:     50 * time.Millisecond,
+		timeout:  time.Second,
 	}
 }
 
@@ -60,13 +63,11 @@ func ordinaryDay() []cjtest.Rule {
 	}
 }
 
-// outageRules are the outage from now on, and an ordinary day after it.
+// outageRules are the outage from now on, and good days after it.
 func (p pace) outageRules() []cjtest.Rule {
 	return []cjtest.Rule{
 		{Until: p.failing, Status: 503, Latency: answering},
 		{From: p.failing, Until: p.failing + p.hanging, Effect: cjtest.Hang},
-		{Every: 97, Status: 500, Latency: answering},
-		{Every: 131, Effect: cjtest.Reset, Latency: answering},
 		{Latency: answering},
 	}
 }

@@ -169,8 +169,11 @@ func (r *relays) restart(ctx context.Context) error {
 func (r *relays) ready() []console.Check {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.verdict != nil {
+	switch {
+	case r.verdict != nil:
 		return r.verdict
+	case r.current == nil:
+		return []console.Check{{Name: "relay", Err: errors.New("has not started")}}
 	}
 	return r.current.checks()
 }
@@ -183,6 +186,13 @@ func (r *relays) breaker() breaker.State {
 		return breaker.Closed
 	}
 	return r.current.relay.Breaker()
+}
+
+// oldest is when the oldest order in the current relay's hands came, zero when it has none.
+func (r *relays) oldest() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.current.relay.Lag().Oldest
 }
 
 // Gather implements prometheus.Gatherer for all relays together.

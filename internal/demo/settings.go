@@ -8,7 +8,7 @@ import (
 
 // settings are the relay's. They are the defaults, with times that suit a demo: what takes production a
 // minute to notice or to wait for takes it a second here.
-func settings(brokers []string, registry, endpoint, dir string) config.Config {
+func settings(brokers []string, registry, endpoint, dir string, timeout time.Duration) config.Config {
 	cfg := config.Default()
 	cfg.Kafka.Brokers = brokers
 	cfg.Kafka.SessionTimeout = 10 * time.Second
@@ -21,13 +21,13 @@ func settings(brokers []string, registry, endpoint, dir string) config.Config {
 	cfg.CJ.EnterpriseID = enterpriseID
 	cfg.CJ.Actions = trackers
 	cfg.CJ.DefaultAction = defaultAction
-	cfg.CJ.Timeout = 500 * time.Millisecond
+	cfg.CJ.Timeout = timeout
 	cfg.Delivery.BackoffInitial = 50 * time.Millisecond
 	cfg.Delivery.BackoffMax = time.Second
 	cfg.Delivery.CommitInterval = 200 * time.Millisecond
 	cfg.Delivery.Drain = 3 * time.Second
 	cfg.Delivery.ShutdownGrace = 5 * time.Second
-	cfg.Breaker.Window = 5 * time.Second
+	cfg.Breaker.Window = 5 * timeout
 	cfg.Breaker.Open = time.Second
 	return cfg
 }

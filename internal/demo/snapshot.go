@@ -2,6 +2,7 @@ package demo
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -32,12 +33,8 @@ func (s *story) snapshot() snapshot {
 	produced := s.till.count()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	reached := map[phase]bool{}
-	for p := range s.reached {
-		reached[p] = true
-	}
 	return snapshot{
-		elapsed: time.Since(s.began), phase: s.phase, reached: reached, seed: s.seed, console: s.console,
+		elapsed: time.Since(s.began), phase: s.shown(), reached: maps.Clone(s.reached), seed: s.seed, console: s.console,
 		orders: s.orders, produced: produced, requests: cj.Requests, breaker: s.relays.breaker(),
 		acknowledged: cj.Acknowledged, unattributed: unattributed, deadLetter: deadLetters, waiting: max(0, produced-concluded),
 	}

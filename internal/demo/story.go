@@ -41,6 +41,9 @@ type story struct {
 	phase phase
 	// reached holds the phases that were entered.
 	reached map[phase]bool
+	// left is the phase that went back to shopping, and leftAt when.
+	left   phase
+	leftAt time.Time
 }
 
 func (s *story) enter(p phase) {
@@ -50,9 +53,11 @@ func (s *story) enter(p phase) {
 	s.reached[p] = true
 }
 
-func (s *story) now() phase {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// shown is the phase to show: one that is over in a blink stays for a moment. The caller holds mu.
+func (s *story) shown() phase {
+	if s.phase == shopping && time.Since(s.leftAt) < time.Second {
+		return s.left
+	}
 	return s.phase
 }
 
@@ -150,9 +155,14 @@ func (s *story) outage(ctx context.Context) error {
 		return err
 	}
 	s.enter(recovering)
-	s.clerk.await(ctx, patience, func() bool { return s.caughtUp() })
-	s.leave(recovering)
-	return ctx.Err()
+	back := time.Now()
+	defer s.leave(recovering)
+	for !s.caughtUp(back) && time.Since(back) < patience {
+		if err := rest(ctx, lookEvery); err != nil { // the relay's standing is asked, it does not tell
+			return err
+		}
+	}
+	return nil
 }
 
 // restart replaces the relay by another one while orders come in, but tells one trouble after the other.
@@ -175,14 +185,16 @@ func (s *story) leave(p phase) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.phase == p {
-		s.phase = shopping
+		s.phase, s.left, s.leftAt = shopping, p, time.Now()
 	}
 }
 
-// caughtUp tells whether little is left of the outage.
-func (s *story) caughtUp() bool {
+// caughtUp tells whether the orders that waited when CJ came back have their outcomes.
+func (s *story) caughtUp(back time.Time) bool {
 	_, _, concluded := s.clerk.concluded()
-	return s.relays.breaker() == breaker.Closed && s.till.count()-concluded <= s.orders/50
+	few := s.till.count()-concluded <= s.orders/50+1
+	oldest := s.relays.oldest()
+	return few && s.relays.breaker() == breaker.Closed && (oldest.IsZero() || oldest.After(back))
 }
 
 // settle waits until the last dead letter is read and the last offset committed.

@@ -31,18 +31,17 @@ type world struct {
 	config   config.Config
 }
 
-// open makes a world with its topics. Close it, also after an error.
-func open(ctx context.Context) (*world, error) {
+// open makes a world with its topics and the relay's settings for a pace.
+func open(ctx context.Context, p pace) (*world, error) {
 	w := &world{}
-	err := w.build(ctx)
-	if err != nil {
+	if err := w.build(ctx, p); err != nil {
 		w.close()
 		return nil, err
 	}
 	return w, nil
 }
 
-func (w *world) build(ctx context.Context) (err error) {
+func (w *world) build(ctx context.Context, p pace) (err error) {
 	// Kafka's records go to files, so that a large or long demo does not fill the memory.
 	if w.dir, err = os.MkdirTemp("", "cjrelay-demo-"); err != nil {
 		return fmt.Errorf("a directory for the demo's Kafka: %w", err)
@@ -54,7 +53,7 @@ func (w *world) build(ctx context.Context) (err error) {
 	if w.cj, err = cjtest.Start(cjtest.WithEnterpriseIDs(enterpriseID), cjtest.WithActions(saleTracker, leadTracker)); err != nil {
 		return err
 	}
-	w.config = settings(w.kafka.ListenAddrs(), w.registry.URL(), w.cj.Endpoint(), filepath.Join(w.dir, "clicks"))
+	w.config = settings(w.kafka.ListenAddrs(), w.registry.URL(), w.cj.Endpoint(), filepath.Join(w.dir, "clicks"), p.timeout)
 	if err := w.config.Validate(config.ForRun); err != nil {
 		return fmt.Errorf("the demo's own configuration: %w", err)
 	}

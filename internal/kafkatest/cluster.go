@@ -29,6 +29,7 @@ type Cluster struct {
 	// Admin is for looking and for making topics.
 	Admin *kadm.Client
 
+	client  *kgo.Client
 	network *kfake.VirtualNetwork
 }
 
@@ -76,7 +77,7 @@ func (c *Cluster) Options() []kgo.Opt {
 func (c *Cluster) ready(t testing.TB) *Cluster {
 	t.Helper()
 	client := c.Client(t)
-	c.Admin = kadm.NewClient(client)
+	c.client, c.Admin = client, kadm.NewClient(client)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	require.NoError(t, client.Ping(ctx), "the cluster at %v does not answer; is it up?", c.Brokers)
@@ -118,6 +119,7 @@ func (c *Cluster) Topic(t testing.TB, prefix string, partitions int32, settings 
 		defer cancel()
 		_, _ = c.Admin.DeleteTopic(ctx, name)
 	})
+	c.awaitTopic(t, name, partitions)
 	return name
 }
 

@@ -28,7 +28,7 @@ func TestTroubleThatPassesIsTriedAgainUntilAcknowledged(t *testing.T) {
 		"ORD-RESET": "reset", "ORD-HANG": "hang",
 	}
 	s := open(t, 3)
-	s.config.CJ.Timeout = 300 * time.Millisecond
+	s.config.CJ.Timeout = time.Second
 	text := ""
 	var orders []*schema.Order
 	for id, trouble := range troubles {

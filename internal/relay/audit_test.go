@@ -3,12 +3,16 @@ package relay_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cjrelay/cjrelay/cjtest"
@@ -71,7 +75,12 @@ func (b books) readOutcomes(t *testing.T, s *shop) {
 		require.Equal(t, s.config.Orders.Topic, outcome.Topic)
 		require.WithinRange(t, outcome.At, s.now, time.Now())
 		at := place{outcome.Partition, outcome.Offset}
-		_, repeats := b.byPlace[at]
+		earlier, repeats := b.byPlace[at]
+		if repeats && s.crashed {
+			require.Equal(t, earlier.Outcome, outcome.Outcome)
+			require.Equal(t, earlier.QuerySHA256, outcome.QuerySHA256)
+			continue
+		}
 		require.False(t, repeats, "two outcomes of the order at %v", at)
 		b.byPlace[at] = outcome
 		if outcome.OrderID != "" {
@@ -102,17 +111,24 @@ func (b books) readLetters(t *testing.T, s *shop) {
 var ourHeaders = []string{"cjrelay-reason", "cjrelay-error", "cjrelay-topic", "cjrelay-partition", "cjrelay-offset",
 	"cjrelay-attempts", "cjrelay-status", "cjrelay-at", "cjrelay-version"}
 
-// requireLetter demands the original order, byte for byte, and every header of the contract.
+// requireLetter demands the original order, byte for byte, and every header of the contract. What an earlier pass
+// through the dead-letter topic has left is not the order's own.
 func requireLetter(t *testing.T, order *kgo.Record, outcome schema.OutcomeRecord, letter *kgo.Record) {
 	t.Helper()
-	require.Equal(t, order.Key, letter.Key)
-	require.Greater(t, len(letter.Headers), len(order.Headers))
-	for i, header := range order.Headers {
+	own := slices.DeleteFunc(slices.Clone(order.Headers), func(h kgo.RecordHeader) bool { return strings.HasPrefix(h.Key, "cjrelay-") })
+	tooLarge := headersOf(letter.Headers)["cjrelay-reason"] == "too_large"
+	if bare := tooLarge && letter.Key == nil; bare {
+		own = nil
+	} else {
+		require.Equal(t, order.Key, letter.Key)
+	}
+	require.Greater(t, len(letter.Headers), len(own))
+	for i, header := range own {
 		require.Equal(t, header, letter.Headers[i])
 	}
-	added := letter.Headers[len(order.Headers):]
+	added := letter.Headers[len(own):]
 	headers := headersOf(added)
-	if headers["cjrelay-reason"] == "too_large" {
+	if tooLarge {
 		sum := sha256.Sum256(order.Value)
 		require.Nil(t, letter.Value)
 		require.Equal(t, hex.EncodeToString(sum[:]), headers["cjrelay-sha256"])
@@ -187,11 +203,13 @@ func (s *shop) requireCommitted(t *testing.T) {
 	require.Equal(t, want, s.committed(t))
 }
 
-// committed is where the group stands, by partition.
+// committed is where the group stands, by partition; empty for a group that there is not.
 func (s *shop) committed(t *testing.T) map[int32]int64 {
 	t.Helper()
 	offsets, err := s.kafka.Admin.FetchOffsetsForTopics(t.Context(), s.config.Orders.Group, s.config.Orders.Topic)
-	require.NoError(t, err)
+	if !errors.Is(err, kerr.GroupIDNotFound) {
+		require.NoError(t, err)
+	}
 	committed := map[int32]int64{}
 	for partition, offset := range offsets[s.config.Orders.Topic] {
 		committed[partition] = offset.At
@@ -211,6 +229,6 @@ func (b books) requireAcknowledged(t *testing.T, s *shop, id, click string, reas
 	requests := s.cj.ReceivedOf(id)
 	require.NotEmpty(t, requests, id)
 	last := requests[len(requests)-1]
-	require.Equal(t, cjtest.Valid, last.Verdict)
+	require.NotEqual(t, cjtest.Refused, last.Verdict)
 	require.Equal(t, saleTracker, last.Action)
 }

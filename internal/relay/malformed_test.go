@@ -42,9 +42,10 @@ func (s *shop) requireDead(t *testing.T, cases []bad) {
 	}
 	records = append(records, good("last"))
 	s.kafka.Produce(t, records...)
-	s.start(t)
+	r := s.start(t)
 	s.awaitOutcomes(t, len(records))
 	b := s.audit(t)
+	require.NotContains(t, r.log.String(), "jane@example.com")
 	require.Equal(t, len(cases), len(b.letters))
 	require.Equal(t, len(cases)+1, s.cj.Count(), "CJ receives the good orders and nothing else")
 	for i, c := range cases {
@@ -183,19 +184,44 @@ func TestDeadLetterKeepsItsKey(t *testing.T) {
 	}
 }
 
-// A dead letter that its topic does not take still tells which order it was.
-func TestDeadLetterThatDoesNotFitGoesAsHeadersAndHash(t *testing.T) {
+// An order that comes back from the dead-letter topic has headers of its last time, which must not stay.
+func TestDeadLetterHasTheReasonOfThisTimeOnly(t *testing.T) {
+	t.Parallel()
+	s := open(t, 1)
+	s.kafka.Produce(t, &kgo.Record{Topic: s.config.Orders.Topic, Value: []byte("bad"), Headers: []kgo.RecordHeader{
+		{Key: "cjrelay-reason", Value: []byte("rejected")}, {Key: "trace", Value: []byte("1")}, {Key: "cjrelay-attempts", Value: []byte("7")}}})
+	s.start(t)
+	s.awaitOutcomes(t, 1)
+	letter := s.audit(t).letters[place{0, 0}]
+	require.Len(t, letter.Headers, 1+len(ourHeaders))
+	require.Zero(t, s.cj.Count())
+}
+
+// What the topics do not take whole still tells which order it was, and holds up nothing.
+func TestRecordsTooLargeForTheirTopicsAreCutDown(t *testing.T) {
 	t.Parallel()
 	s := open(t, 1)
 	s.config.DeadLetter.Topic = s.kafka.Topic(t, "small-dlq", 1, map[string]string{"max.message.bytes": "10000"})
 	large := bytes.Repeat([]byte("x"), 20_000)
-	s.kafka.Produce(t, &kgo.Record{Topic: s.config.Orders.Topic, Key: []byte("large"), Value: large, Headers: []kgo.RecordHeader{{Key: "trace", Value: []byte("1")}}},
-		&kgo.Record{Topic: s.config.Orders.Topic, Key: []byte("small"), Value: []byte("bad")})
-	s.confirm(t, s.order("ORD-1", "", carrying(clickOf("1"))))
+	trace := kgo.RecordHeader{Key: "trace", Value: []byte("1")}
+	to := func(r kgo.Record) *kgo.Record { r.Topic = s.config.Orders.Topic; return &r }
+	longID := s.record(t, s.order(strings.Repeat("x", 700_000), "", carrying(clickOf("1"))))
+	longID.Key = nil
+	s.kafka.Produce(t,
+		to(kgo.Record{Key: []byte("small"), Value: []byte("bad"), Headers: []kgo.RecordHeader{trace}}),
+		to(kgo.Record{Key: []byte("large value"), Value: large, Headers: []kgo.RecordHeader{trace}}),
+		to(kgo.Record{Key: large, Value: []byte("bad"), Headers: []kgo.RecordHeader{trace}}),
+		to(kgo.Record{Key: []byte("large header"), Value: []byte("bad"), Headers: []kgo.RecordHeader{{Key: "trace", Value: large}}}),
+		longID, s.record(t, s.order("ORD-1", "", carrying(clickOf("1")))))
 	s.start(t)
-	s.awaitOutcomes(t, 3)
+	s.awaitOutcomes(t, 6)
 	b := s.audit(t)
-	require.Equal(t, "too_large", headersOf(b.letters[place{0, 0}].Headers)["cjrelay-reason"])
-	require.Equal(t, "malformed", headersOf(b.letters[place{0, 1}].Headers)["cjrelay-reason"])
+	for offset, reason := range []string{"malformed", "too_large", "too_large", "too_large", "too_large"} {
+		require.Equal(t, reason, headersOf(b.letters[place{0, int64(offset)}].Headers)["cjrelay-reason"], offset)
+	}
+	require.Equal(t, "large value", string(b.letters[place{0, 1}].Key))
+	require.Equal(t, schema.ReasonUnbuildable, b.byPlace[place{0, 4}].Reason)
+	require.Empty(t, b.byPlace[place{0, 4}].OrderID, "its name does not fit into the outcome")
 	b.requireAcknowledged(t, s, "ORD-1", clickOf("1"), schema.ReasonCarried)
+	require.Equal(t, 1, s.cj.Count())
 }

@@ -66,7 +66,7 @@ func TestRegistryOutageDelaysOrdersAndLosesNone(t *testing.T) {
 	registry.begin(answering(http.StatusServiceUnavailable, ""))
 	s.kafka.Produce(t, to(0, "KNOWN-3", 1), to(0, "NEW-1", newID), to(0, "NEW-2", newID))
 	s.await(t, "fetching pauses for the registry", func() bool { return r.metric(t, "cjrelay_paused", "reason", "registry") == 1 })
-	s.kafka.Produce(t, to(1, "KNOWN-4", 1))
+	s.kafka.Produce(t, to(1, "KNOWN-4", 1), to(0, "BEHIND", 1))
 	s.awaitOutcomes(t, 4)
 	for name, mode := range map[string]func(http.ResponseWriter){
 		"a proxy's page":     answering(http.StatusNotFound, "<html>no such page</html>"),
@@ -81,15 +81,16 @@ func TestRegistryOutageDelaysOrdersAndLosesNone(t *testing.T) {
 		s.await(t, "asked again after "+name, func() bool { return registry.asked.Load() >= before+3 })
 	}
 	require.Equal(t, 4, s.cj.Count())
+	require.False(t, s.cj.Acknowledged("BEHIND"), "its partition pauses")
 	require.Empty(t, s.kafka.Read(t, s.config.DeadLetter.Topic))
 	require.Zero(t, r.metric(t, "cjrelay_outcomes_total", "outcome", "dead_letter", "reason", "unknown_schema"))
 
 	registry.end()
-	s.awaitOutcomes(t, 6)
+	s.awaitOutcomes(t, 7)
 	s.await(t, "fetching resumes", func() bool { return r.metric(t, "cjrelay_paused", "reason", "registry") == 0 })
 	b := s.audit(t)
-	require.Equal(t, 6, s.cj.Count())
-	for _, id := range []string{"KNOWN-1", "KNOWN-2", "KNOWN-3", "KNOWN-4", "NEW-1", "NEW-2"} {
+	require.Equal(t, 7, s.cj.Count())
+	for _, id := range []string{"KNOWN-1", "KNOWN-2", "KNOWN-3", "KNOWN-4", "NEW-1", "NEW-2", "BEHIND"} {
 		b.requireAcknowledged(t, s, id, clickOf(id), schema.ReasonCarried)
 	}
 }
@@ -137,14 +138,18 @@ func TestSilentRegistryHoldsBackNobodyElse(t *testing.T) {
 	answer := sync.OnceFunc(func() { close(silence) })
 	t.Cleanup(answer)
 	registry.begin(func(http.ResponseWriter) { <-silence })
-	fresh := s.record(t, s.order("NEW-1", "", carrying(clickOf("2"))))
-	fresh.Value[4] = newID
-	s.kafka.Produce(t, fresh, s.record(t, s.order("KNOWN-2", "", carrying(clickOf("3")))))
+	var records []*kgo.Record
+	for _, o := range s.many(3, "NEW") {
+		record := s.record(t, o)
+		record.Value[4] = newID
+		records = append(records, record)
+	}
+	s.kafka.Produce(t, append(records, s.record(t, s.order("KNOWN-2", "", carrying(clickOf("2")))))...)
 	s.awaitOutcomes(t, 2)
-	require.EqualValues(t, 1, registry.asked.Load(), "KNOWN-2 waited until the registry's time-out")
+	require.EqualValues(t, 1, registry.asked.Load(), "KNOWN-2 waited until a request to the registry timed out")
 	registry.end()
 	answer()
-	s.awaitOutcomes(t, 3)
+	s.awaitOutcomes(t, 5)
 	s.audit(t)
-	require.Equal(t, 3, s.cj.Count())
+	require.Equal(t, 5, s.cj.Count())
 }

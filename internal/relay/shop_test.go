@@ -36,14 +36,19 @@ type shop struct {
 	relays []*running
 	watch  *kgo.Client // of the outcomes
 	seen   []schema.OutcomeRecord
-	// crashed allows an order to have been acknowledged more than once.
+	// crashed allows an order to have been acknowledged more than once, with an outcome each.
 	crashed bool
 }
 
 // open makes the topics and a fake CJ. Orders and clicks are JSON unless the test says otherwise.
 func open(t *testing.T, partitions int32, options ...cjtest.Option) *shop {
 	t.Helper()
-	s := &shop{kafka: kafkatest.Start(t), now: time.Now().Add(-time.Minute).UTC().Truncate(time.Millisecond)}
+	return openOn(t, kafkatest.Start(t), partitions, options...)
+}
+
+func openOn(t *testing.T, kafka *kafkatest.Cluster, partitions int32, options ...cjtest.Option) *shop {
+	t.Helper()
+	s := &shop{kafka: kafka, now: time.Now().Add(-time.Minute).UTC().Truncate(time.Millisecond)}
 	cj, err := cjtest.Start(append(options, cjtest.WithEnterpriseIDs(enterpriseID), cjtest.WithActions(saleTracker))...)
 	require.NoError(t, err)
 	t.Cleanup(cj.Close)

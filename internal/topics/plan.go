@@ -107,7 +107,7 @@ func millis(d time.Duration) int64 {
 
 // lasting is a retention in milliseconds as a time, less than zero for ever.
 func lasting(ms int64) time.Duration {
-	if ms < 0 || ms >= millis(century) {
+	if ms >= millis(century) {
 		return unlimited
 	}
 	return time.Duration(ms) * time.Millisecond
