@@ -7,18 +7,27 @@ import (
 	"strings"
 )
 
-// guarded lets a request through with the token, or when the port can be reached from this machine only.
+// guarded lets a request through with the token, or when the port can be reached from this machine only and
+// is asked for under this machine's name: a page in a browser here can point a name of its own at loopback.
 func (s *Server) guarded(next http.HandlerFunc) http.Handler {
 	address, _ := s.listener.Addr().(*net.TCPAddr)
 	local := address != nil && address.IP.IsLoopback()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !local && !s.knows(r) {
+		if !(local && namesLoopback(r.Host)) && !s.knows(r) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "this page needs the admin token: set admin.token and send it as Authorization: Bearer", http.StatusUnauthorized)
 			return
 		}
 		next(w, r)
 	})
+}
+
+// namesLoopback tells whether a Host header means this machine.
+func namesLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return host == "localhost" || net.ParseIP(strings.Trim(host, "[]")).IsLoopback()
 }
 
 // knows tells whether a request carries the token. Without a token nobody does.

@@ -122,7 +122,7 @@ func setup(t *testing.T, ip string, change func(*Config)) *bundle {
 // ask makes one request and returns its answer with the body read.
 func (b *bundle) ask(t *testing.T, method, path, authorization string) (*http.Response, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, "http://admin"+path, nil)
+	request, err := http.NewRequestWithContext(t.Context(), method, "http://localhost"+path, nil)
 	require.NoError(t, err)
 	if authorization != "" {
 		request.Header.Set("Authorization", authorization)

@@ -2,10 +2,12 @@ package console
 
 import (
 	"errors"
+	"net/http/httptest"
 	"net/http/httputil"
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 )
 
@@ -135,6 +137,21 @@ func TestConfigIsGuarded(t *testing.T) {
 					require.Equal(t, 200, response.StatusCode, open)
 				}
 			})
+		})
+	}
+}
+
+func TestConfigOnLoopbackIsClosedToAnotherName(t *testing.T) {
+	t.Parallel()
+	for host, status := range map[string]int{
+		"localhost": 200, "localhost:9644": 200, "127.0.0.1:9644": 200, "[::1]:9644": 200,
+		"rebound.example.com": 401, "rebound.example.com:9644": 401, "10.0.0.7": 401, "": 401, "localhost.example.com": 401,
+	} {
+		t.Run(host, func(t *testing.T) {
+			recorder, request := httptest.NewRecorder(), httptest.NewRequest("GET", "/config", nil)
+			request.Host = host
+			newServer(Config{Metrics: prometheus.NewRegistry()}, newPipes("127.0.0.1")).routes().ServeHTTP(recorder, request)
+			require.Equal(t, status, recorder.Code)
 		})
 	}
 }

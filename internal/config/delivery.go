@@ -44,7 +44,7 @@ type Breaker struct {
 	// hiccup, higher sends more orders into a failing CJ. Range 0.01 to 1. Default: 0.5.
 	FailureRate float64 `koanf:"failure_rate"`
 	// MinSamples is how many results a window needs before its rate counts. It must be reachable when every
-	// request times out: at most delivery.concurrency x breaker.window / cj.timeout. Range 1 to 10000.
+	// request times out: at most delivery.concurrency x (breaker.window / cj.timeout - 1). Range 1 to 10000.
 	// Default: 20.
 	MinSamples int `koanf:"min_samples"`
 	// ConsecutiveOrders opens the breaker at once when that many different orders failed with no success
@@ -126,10 +126,11 @@ func (cfg Config) checkTimes(c *checker) {
 	if timeout <= 0 || cfg.Delivery.Concurrency < 1 {
 		return // reported by their own rules
 	}
-	reachable := float64(cfg.Delivery.Concurrency) * math.Max(0, cfg.Breaker.Window.Seconds()) / timeout.Seconds()
+	// A result counts from its request's start, so the window's last time-out holds nothing but open requests.
+	reachable := float64(cfg.Delivery.Concurrency) * math.Max(0, cfg.Breaker.Window.Seconds()/timeout.Seconds()-1)
 	if float64(cfg.Breaker.MinSamples) > reachable {
 		c.add("breaker.min_samples", shown(cfg.Breaker.MinSamples),
-			"must be at most "+shown(int(reachable))+" (delivery.concurrency x breaker.window / cj.timeout), or it is never reached when every request times out",
+			"must be at most "+shown(int(reachable))+" (delivery.concurrency x (breaker.window / cj.timeout - 1)), or it is never reached when every request times out",
 			"lower it, or raise delivery.concurrency or breaker.window")
 	}
 }

@@ -1,0 +1,250 @@
+package consumer
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/cjrelay/cjrelay/internal/kafkatest"
+)
+
+// shelf is a topic of three partitions with a group, and records whose times are minutes after noon.
+type shelf struct {
+	*kafkatest.Cluster
+	topic, group string
+}
+
+var noon = time.Date(2026, 3, 27, 12, 0, 0, 0, time.UTC)
+
+func newShelf(t *testing.T, kafka *kafkatest.Cluster) *shelf {
+	return &shelf{Cluster: kafka, topic: kafka.Topic(t, "orders", 3, map[string]string{"retention.ms": "-1"}), group: kafkatest.Name("group")}
+}
+
+// fill puts ten orders into partition 0 and four into partition 1; partition 2 stays empty.
+func (s *shelf) fill(t *testing.T) {
+	for minute := range 10 {
+		s.Produce(t, &kgo.Record{Topic: s.topic, Value: []byte("v"), Timestamp: noon.Add(time.Duration(minute) * time.Minute)})
+	}
+	for minute := range 4 {
+		s.Produce(t, &kgo.Record{Topic: s.topic, Partition: 1, Value: []byte("v"), Timestamp: noon.Add(time.Duration(minute) * time.Minute)})
+	}
+}
+
+func (s *shelf) settle(t *testing.T, start Start) error {
+	return start.settle(t.Context(), s.Admin, s.group, s.topic, slog.New(slog.DiscardHandler))
+}
+
+func (s *shelf) committed(t *testing.T) map[int32]int64 {
+	offsets, err := s.Admin.FetchOffsetsForTopics(t.Context(), s.group, s.topic)
+	require.NoError(t, err)
+	committed := map[int32]int64{}
+	for partition, offset := range offsets[s.topic] {
+		committed[partition] = offset.At
+	}
+	return committed
+}
+
+func TestStartIsCommittedForEveryPartition(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		start Start
+		want  map[int32]int64
+	}{
+		"Earliest":           {Earliest(), map[int32]int64{0: 0, 1: 0, 2: 0}},
+		"Latest":             {Latest(), map[int32]int64{0: 10, 1: 4, 2: 0}},
+		"ATime":              {At(noon.Add(2 * time.Minute)), map[int32]int64{0: 2, 1: 2, 2: 0}},
+		"ATimeBetweenOrders": {At(noon.Add(2*time.Minute + time.Second)), map[int32]int64{0: 3, 1: 3, 2: 0}},
+		"ATimePastSome":      {At(noon.Add(8 * time.Minute)), map[int32]int64{0: 8, 1: 4, 2: 0}},
+		"ATimePastAll":       {At(noon.Add(time.Hour)), map[int32]int64{0: 10, 1: 4, 2: 0}},
+		"ATimeBeforeAll":     {At(noon.Add(-time.Hour)), map[int32]int64{0: 0, 1: 0, 2: 0}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShelf(t, kafkatest.Start(t))
+			s.fill(t)
+			require.NoError(t, s.settle(t, test.start))
+			require.Equal(t, test.want, s.committed(t))
+		})
+	}
+}
+
+func TestUnsetStartRefusesToFireHistory(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, kafkatest.Start(t))
+	s.fill(t)
+	err := s.settle(t, Start{})
+	require.EqualError(t, err, `orders.start is not set: group "`+s.group+`" has no committed offsets and topic "`+s.topic+`" holds about 14 records. `+
+		`Set orders.start to a time (safest), earliest (fires all of them) or latest (skips them)`)
+	require.Equal(t, map[int32]int64{0: -1, 1: -1, 2: -1}, s.committed(t), "nothing may be decided")
+}
+
+func TestUnsetStartIsFineOnAnEmptyTopic(t *testing.T) {
+	t.Parallel()
+	for name, emptied := range map[string]bool{"NeverFilled": false, "EmptiedByRetention": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShelf(t, kafkatest.Start(t))
+			want := map[int32]int64{0: 0, 1: 0, 2: 0}
+			if emptied {
+				s.fill(t)
+				s.deleteRecords(t, map[int32]int64{0: 10, 1: 4})
+				want = map[int32]int64{0: 10, 1: 4, 2: 0}
+			}
+			require.NoError(t, s.settle(t, Start{}))
+			require.Equal(t, want, s.committed(t))
+		})
+	}
+}
+
+func (s *shelf) deleteRecords(t *testing.T, before map[int32]int64) {
+	t.Helper()
+	deleteRecords(t, s.Cluster, s.topic, before)
+}
+
+func deleteRecords(t *testing.T, kafka *kafkatest.Cluster, topic string, before map[int32]int64) {
+	t.Helper()
+	var offsets kadm.Offsets
+	for partition, offset := range before {
+		offsets.AddOffset(topic, partition, offset, -1)
+	}
+	deleted, err := kafka.Admin.DeleteRecords(t.Context(), offsets)
+	require.NoError(t, err)
+	require.NoError(t, deleted.Error())
+}
+
+func TestCommittedOffsetsAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, kafkatest.Start(t))
+	s.fill(t)
+	// A group that has any offset has started once: a partition without one was added later.
+	var mine kadm.Offsets
+	mine.AddOffset(s.topic, 0, 7, -1)
+	require.NoError(t, s.Admin.CommitAllOffsets(t.Context(), s.group, mine))
+	for _, start := range []Start{{}, Earliest(), Latest(), At(noon)} {
+		require.NoError(t, s.settle(t, start))
+		require.Equal(t, map[int32]int64{0: 7, 1: -1, 2: -1}, s.committed(t))
+	}
+}
+
+func TestMissingTopicIsSaidAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, kafkatest.Start(t))
+	s.topic = "not.there"
+	began := time.Now()
+	require.EqualError(t, s.settle(t, Earliest()), "orders.topic \"not.there\" does not exist: check the name, or make it with `cjrelay topics`")
+	require.Less(t, time.Since(began), 30*time.Second, "trying again does not help")
+}
+
+// Two instances that start together resolve "latest" to one and the same offsets, or the second one finds
+// what the first has settled; neither undoes the other once it runs.
+func TestTwoInstancesSettleOneStart(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, kafkatest.Start(t))
+	s.fill(t)
+	var instances sync.WaitGroup
+	for range 4 {
+		instances.Go(func() {
+			if err := s.settle(t, Earliest()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	instances.Wait()
+	require.Equal(t, map[int32]int64{0: 0, 1: 0, 2: 0}, s.committed(t))
+}
+
+// An instance that comes when the group already works must not set it back, however late its answer is.
+func TestLateInstanceDoesNotSetTheGroupBackOnFake(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.confirm(t, 0, orders(ids(5)...)...)
+	// The second instance has asked for the offsets before the first one committed any.
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	b.Fake.ControlKey(kmsg.OffsetCommit.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.Fake.DropControl()
+		close(asked)
+		b.Fake.SleepControl(func() { <-goOn })
+		return nil, nil, false
+	})
+	late := make(chan error, 1)
+	go func() {
+		late <- Earliest().settle(context.Background(), b.Admin, b.config.Group, b.config.Topic, slog.New(slog.DiscardHandler))
+	}()
+	<-asked
+	b.readClicks(t)
+	b.start(t)
+	b.requireCommitted(t, 0, 5)
+	close(goOn)
+	require.NoError(t, <-late)
+	require.EqualValues(t, 5, b.committed(t, 0))
+}
+
+func TestSettlingIsTriedAgainOnFake(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]kfake.Fault{
+		"OffsetsCannotBeAsked":     {Keys: []kmsg.Key{kmsg.OffsetFetch}, Err: kerr.UnknownServerError, TopLevel: true, Count: 1},
+		"TheListingFails":          {Keys: []kmsg.Key{kmsg.ListOffsets}, Err: kerr.UnknownServerError, Count: 1},
+		"TheCommitFails":           {Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.RebalanceInProgress, Count: 1},
+		"OnePartitionsOffsetFails": {Keys: []kmsg.Key{kmsg.OffsetFetch}, Partitions: []int32{1}, Err: kerr.UnstableOffsetCommit, Count: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShelf(t, kafkatest.StartFake(t))
+			s.fill(t)
+			s.Fake.Fault(fault)
+			require.NoError(t, s.settle(t, Latest()))
+			require.Equal(t, map[int32]int64{0: 10, 1: 4, 2: 0}, s.committed(t))
+		})
+	}
+}
+
+func TestMissingAuthorizationIsSaidAtOnceOnFake(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, kafkatest.StartFake(t))
+	s.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Err: kerr.GroupAuthorizationFailed, TopLevel: true, Count: -1},
+		kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetFetch}, Group: s.group, Err: kerr.GroupAuthorizationFailed, Count: -1})
+	began := time.Now()
+	require.ErrorIs(t, s.settle(t, Earliest()), kerr.GroupAuthorizationFailed)
+	require.Less(t, time.Since(began), 30*time.Second, "trying again does not help")
+}
+
+func TestStartInWords(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "unset", Start{}.String())
+	require.Equal(t, "earliest", Earliest().String())
+	require.Equal(t, "latest", Latest().String())
+	require.Equal(t, "2026-03-27T12:00:00Z", At(noon.In(time.FixedZone("", 3600))).String())
+}
+
+func TestAddedPartitionStartsAtItsBeginning(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 1)
+	b.config.Start = Latest()
+	b.confirm(t, 0, order("skipped"))
+	b.readClicks(t)
+	r := b.start(t)
+	eventually(t, func() bool { return len(r.allLives()) == 1 }, "no assignment")
+	added, err := b.Admin.CreatePartitions(t.Context(), 1, b.config.Topic)
+	require.NoError(t, err)
+	require.NoError(t, added.Error())
+	client := b.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(10*time.Millisecond))
+	eventually(t, func() bool {
+		return client.ProduceSync(t.Context(), &kgo.Record{Topic: b.config.Topic, Partition: 1, Value: []byte(order("first"))}).FirstErr() == nil
+	}, "the added partition takes no order")
+	r.halt(t)
+	// A restart finds a group with an offset for one partition only, as it would after a scale-out.
+	b.start(t)
+	b.requireCommitted(t, 1, 1)
+	require.Equal(t, 1, b.cj.attemptsOf("first"))
+	require.Zero(t, b.cj.attemptsOf("skipped"))
+}

@@ -1,0 +1,338 @@
+package consumer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/cjrelay/cjrelay/breaker"
+	"github.com/cjrelay/cjrelay/internal/kafkatest"
+	"github.com/cjrelay/cjrelay/postback"
+	"github.com/cjrelay/cjrelay/schema"
+	"github.com/cjrelay/cjrelay/sessions"
+)
+
+const (
+	enterpriseID = "1234567"
+	clickID      = "b7f2a9d4c1e836b0f92d4a1c5e7b8a39"
+	// long is more than anything here takes on a machine that is not stuck.
+	long = time.Minute
+)
+
+// sendFunc is a Sender.
+type sendFunc func(ctx context.Context, query postback.Query) postback.Answer
+
+func (f sendFunc) Send(ctx context.Context, query postback.Query) postback.Answer { return f(ctx, query) }
+
+var _ Sender = sendFunc(nil)
+
+var (
+	acknowledged = postback.Answer{Class: postback.Acknowledged, Status: 200}
+	rejected     = postback.Answer{Class: postback.Rejected, Status: 400, Err: fmt.Errorf("CJ answered 400 Bad Request")}
+	unavailable  = postback.Answer{Class: postback.Retry, Status: 503, Err: fmt.Errorf("CJ answered 503 Service Unavailable")}
+	wrongSetup   = postback.Answer{Class: postback.Setup, Status: 404, Err: fmt.Errorf("CJ answered 404 Not Found")}
+)
+
+// cj is CJ as a consumer sees it. Its answer can be changed while it runs.
+type cj struct {
+	mu       sync.Mutex
+	answer   func(ctx context.Context, orderID string) postback.Answer
+	attempts map[string]int
+	queries  map[string]string
+	order    []string
+}
+
+func newCJ() *cj {
+	return &cj{attempts: map[string]int{}, queries: map[string]string{},
+		answer: func(context.Context, string) postback.Answer { return acknowledged }}
+}
+
+func (c *cj) answers(answer func(ctx context.Context, orderID string) postback.Answer) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answer = answer
+}
+
+func (c *cj) always(answer postback.Answer) {
+	c.answers(func(context.Context, string) postback.Answer { return answer })
+}
+
+func (c *cj) Send(ctx context.Context, query postback.Query) postback.Answer {
+	id := orderID(query)
+	c.mu.Lock()
+	c.attempts[id]++
+	c.order = append(c.order, id)
+	if before, known := c.queries[id]; known && before != query.Raw() {
+		c.queries[id] = "the query changed"
+	} else {
+		c.queries[id] = query.Raw()
+	}
+	answer := c.answer
+	c.mu.Unlock()
+	return answer(ctx, id)
+}
+
+func (c *cj) attemptsOf(id string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.attempts[id]
+}
+
+func (c *cj) total() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.order)
+}
+
+func orderID(query postback.Query) string {
+	for _, param := range query.Params() {
+		if param.Name == "OID" {
+			return param.Value
+		}
+	}
+	return ""
+}
+
+// bundle is a shop: its topics, its CJ, and a configuration for consumers of its orders.
+type bundle struct {
+	*kafkatest.Cluster
+	cj     *cj
+	table  *sessions.Table
+	clicks string
+	config Config
+	// registry stands for the one that orders are decoded with: its error is the decoder's.
+	registry *registry
+	log      *buffer
+}
+
+// registry is a schema registry that can be away.
+type registry struct {
+	mu    sync.Mutex
+	err   error
+	asked int
+}
+
+func (r *registry) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.err = err
+}
+
+func (r *registry) ask() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked++
+	return r.err
+}
+
+func (r *registry) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked
+}
+
+func setup(t testing.TB, kafka *kafkatest.Cluster, partitions int32) *bundle {
+	t.Helper()
+	decodeJSON, err := schema.NewOrderDecoder(schema.FormatJSON, nil, schema.MaxBytes(8<<20))
+	require.NoError(t, err)
+	builder, err := postback.NewBuilder(postback.Advertiser{EnterpriseID: enterpriseID, Actions: map[string]string{"sale": "398210"}, DefaultAction: "sale"})
+	require.NoError(t, err)
+	b := &bundle{Cluster: kafka, cj: newCJ(), registry: &registry{}, log: &buffer{}}
+	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	b.clicks = kafka.Topic(t, "cjevent", 1, map[string]string{"cleanup.policy": "compact"})
+	decodeClick, err := schema.NewClickDecoder(schema.FormatString, nil)
+	require.NoError(t, err)
+	b.table, err = sessions.Open(sessions.Config{Topic: b.clicks, Window: 395 * 24 * time.Hour, Decode: decodeClick, Client: kafka.Options(), Log: log}, sessions.NewMemory())
+	require.NoError(t, err)
+	b.config = Config{
+		Topic:           kafka.Topic(t, "orders", partitions, map[string]string{"max.message.bytes": "10485760"}),
+		DeadLetterTopic: kafka.Topic(t, "dlq", 1, map[string]string{"max.message.bytes": "10551296"}),
+		OutcomesTopic:   kafka.Topic(t, "outcomes", 1, nil),
+		Group:           kafkatest.Name("group"),
+		Start:           Earliest(), EnterpriseID: enterpriseID, Version: "v0.0.0-test",
+		Decode: func(ctx context.Context, value []byte) (*schema.Order, error) {
+			if err := b.registry.ask(); err != nil {
+				return nil, err
+			}
+			return decodeJSON(ctx, value)
+		},
+		Clicks: b.table, Builder: builder, Sender: b.cj, Breaker: breaker.New(breaker.Config{Concurrency: 8, Open: 50 * time.Millisecond}),
+		BackoffInitial: time.Millisecond, BackoffMax: 20 * time.Millisecond, CommitInterval: 10 * time.Millisecond,
+		Drain: 5 * time.Second, FutureTolerance: 15 * time.Minute, Concurrency: 8,
+		MaxPending: 1000, MaxPendingBytes: 64 << 20, MaxPendingPerPartition: 500, RetryAfterCap: time.Minute,
+		SessionTimeout: 10 * time.Second, RebalanceTimeout: 30 * time.Second,
+		Client: append(kafka.Options(), kgo.HeartbeatInterval(100*time.Millisecond), kgo.MetadataMinAge(10*time.Millisecond),
+			kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond })),
+		Log: log,
+	}
+	return b
+}
+
+// running is a consumer that runs.
+type running struct {
+	*Consumer
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error
+}
+
+// readClicks runs the click table until the test ends.
+func (b *bundle) readClicks(t testing.TB) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- b.table.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+		b.table.Close()
+	})
+}
+
+// start runs a consumer until the test ends or halts it.
+func (b *bundle) start(t testing.TB) *running {
+	t.Helper()
+	return run(t, b.config, b.log)
+}
+
+func run(t testing.TB, config Config, log *buffer) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{Consumer: New(config), cancel: cancel, done: make(chan struct{})}
+	go func() {
+		r.err = r.Run(ctx)
+		close(r.done)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-r.done
+		if t.Failed() {
+			t.Logf("log of the consumer:\n%s", log.String())
+		}
+	})
+	return r
+}
+
+// halt stops the consumer gracefully.
+func (r *running) halt(t testing.TB) {
+	t.Helper()
+	r.cancel()
+	<-r.done
+	require.NoError(t, r.err)
+}
+
+// order is a small valid order that carries its own click.
+func order(id string) string {
+	return fmt.Sprintf(`{"order_id":%q,"confirmed_at":"2026-03-27T11:02:07Z","currency":"USD","amount":"22.99","cjevent":%q}`, id, clickID)
+}
+
+func ids(n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("ORD-%d", i)
+	}
+	return all
+}
+
+func orders(ids ...string) []string {
+	all := make([]string, len(ids))
+	for i, id := range ids {
+		all[i] = order(id)
+	}
+	return all
+}
+
+// confirm produces orders into a partition.
+func (b *bundle) confirm(t testing.TB, partition int32, values ...string) {
+	t.Helper()
+	records := make([]*kgo.Record, len(values))
+	for i, value := range values {
+		records[i] = &kgo.Record{Topic: b.config.Topic, Partition: partition, Value: []byte(value)}
+	}
+	b.Produce(t, records...)
+}
+
+// committed is the group's offset of a partition, -1 when it has none.
+func (b *bundle) committed(t testing.TB, partition int32) int64 {
+	t.Helper()
+	offsets, err := b.Admin.FetchOffsetsForTopics(t.Context(), b.config.Group, b.config.Topic)
+	require.NoError(t, err)
+	offset, known := offsets.Lookup(b.config.Topic, partition)
+	if !known {
+		return -1
+	}
+	return offset.At
+}
+
+func (b *bundle) requireCommitted(t testing.TB, partition int32, offset int64) {
+	t.Helper()
+	eventually(t, func() bool { return b.committed(t, partition) == offset }, "partition %d is never committed up to %d: %d", partition, offset, b.committed(t, partition))
+}
+
+// outcomes are all that were written, by order id, or by place where the order was unreadable.
+func (b *bundle) outcomes(t testing.TB) map[string]schema.OutcomeRecord {
+	t.Helper()
+	found := map[string]schema.OutcomeRecord{}
+	for _, r := range b.Read(t, b.config.OutcomesTopic) {
+		outcome, err := schema.DecodeOutcome(r.Value)
+		require.NoError(t, err)
+		require.Equal(t, outcome.Key(), string(r.Key))
+		key := outcome.OrderID
+		if key == "" {
+			key = fmt.Sprintf("%d@%d", outcome.Partition, outcome.Offset)
+		}
+		found[key] = outcome
+	}
+	return found
+}
+
+// eventually waits for something that Kafka or another goroutine does.
+func eventually(t testing.TB, ok func() bool, message string, args ...any) {
+	t.Helper()
+	deadline := time.Now().Add(long)
+	for !ok() {
+		if time.Now().After(deadline) {
+			require.Fail(t, "it never happens", message, fmt.Sprint(args...))
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// check is what Ready says of one condition.
+func (c *Consumer) check(t testing.TB, name string) error {
+	t.Helper()
+	for _, check := range c.Ready() {
+		if check.Name == name {
+			return check.Err
+		}
+	}
+	require.Fail(t, "no such check", name)
+	return nil
+}
+
+// buffer is a log that is written and read at once.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+func (b *buffer) count(text string) int { return strings.Count(b.String(), text) }
