@@ -12,6 +12,7 @@ import (
 func (c *Consumer) onAssigned(_ context.Context, _ *kgo.Client, assigned map[string][]int32) {
 	// Polls show that the group is in trouble, but without new orders not that it no longer is.
 	c.health.group.over()
+	c.member.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, partition := range assigned[c.config.Topic] {
@@ -61,6 +62,7 @@ func (c *Consumer) onLost(_ context.Context, _ *kgo.Client, lost map[string][]in
 		return
 	}
 	c.config.Log.Warn("partitions lost", "partitions", lost[c.config.Topic])
+	c.member.Store(false)
 	// A commit in flight carries the old generation and is refused by the broker. None goes out after this.
 	for _, l := range lives {
 		l.end()

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -79,6 +80,8 @@ type Consumer struct {
 	bounds  *bounds
 	pauses  *pauses
 	queue   *queue
+	// member tells whether the group has given us our share of partitions, be it none.
+	member atomic.Bool
 
 	mu    sync.Mutex
 	lives map[int32]*life
@@ -119,6 +122,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	}
 	c.journal = journal
 	defer journal.close()
+	defer c.member.Store(false)
 
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.pollLoop(running) })

@@ -26,7 +26,7 @@ func (c *Consumer) Ready() []Check {
 	}
 	c.mu.Unlock()
 	return []Check{
-		{"group", c.health.group.lasts()},
+		{"group", c.membership()},
 		{"clicks", c.config.Clicks.Ready()},
 		{"registry", c.health.registry.lasts()},
 		{"endpoint", c.health.endpoint.lasts()},
@@ -36,4 +36,15 @@ func (c *Consumer) Ready() []Check {
 		{"offsets", stopped},
 		{"progress", stalled},
 	}
+}
+
+// membership is nil while we take part in the group.
+func (c *Consumer) membership() error {
+	if err := c.health.group.lasts(); err != nil {
+		return err
+	}
+	if !c.member.Load() {
+		return fmt.Errorf("not a member of group %s: it is being joined, or was left", c.config.Group)
+	}
+	return nil
 }

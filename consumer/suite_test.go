@@ -3,6 +3,7 @@ package consumer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cjrelay/cjrelay/breaker"
@@ -30,7 +32,9 @@ const (
 // sendFunc is a Sender.
 type sendFunc func(ctx context.Context, query postback.Query) postback.Answer
 
-func (f sendFunc) Send(ctx context.Context, query postback.Query) postback.Answer { return f(ctx, query) }
+func (f sendFunc) Send(ctx context.Context, query postback.Query) postback.Answer {
+	return f(ctx, query)
+}
 
 var _ Sender = sendFunc(nil)
 
@@ -263,6 +267,9 @@ func (b *bundle) confirm(t testing.TB, partition int32, values ...string) {
 func (b *bundle) committed(t testing.TB, partition int32) int64 {
 	t.Helper()
 	offsets, err := b.Admin.FetchOffsetsForTopics(t.Context(), b.config.Group, b.config.Topic)
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return -1
+	}
 	require.NoError(t, err)
 	offset, known := offsets.Lookup(b.config.Topic, partition)
 	if !known {

@@ -137,13 +137,13 @@ func (o *Options) listen(s *story) (*console.Server, error) {
 	switch {
 	case err == nil:
 	case o.Serve:
-		return nil, fmt.Errorf("the console needs %s: stop what uses it, perhaps another demo: %w", o.Admin, err)
+		return nil, fmt.Errorf("the admin port needs %s: stop what uses it, perhaps another demo: %w", o.Admin, err)
 	default:
 		cfg.Listen = "127.0.0.1:0"
 		if admin, err = console.Listen(cfg); err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(o.Err, "%s is in use; the console is at %s this time\n", o.Admin, admin.Addr())
+		fmt.Fprintf(o.Err, "%s is in use; the admin port is at %s this time\n", o.Admin, admin.Addr())
 	}
 	s.console = admin.Addr()
 	return admin, nil

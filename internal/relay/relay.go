@@ -178,9 +178,3 @@ func (r *Relay) Register(registry *prometheus.Registry) error {
 	}
 	return nil
 }
-
-// Unregister takes the relay's metrics away, so that another one can take their place.
-func (r *Relay) Unregister(registry *prometheus.Registry) {
-	registry.Unregister(r.consumer)
-	registry.Unregister(r.table)
-}
