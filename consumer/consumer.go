@@ -144,7 +144,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	return err
 }
 
-// connect makes the group's client. It has no topic yet, so it does not join before the start is settled.
+// connect settles where the group starts and then makes the group's client, which joins at once.
 func (c *Consumer) connect(ctx context.Context) error {
 	seed, err := kgo.NewClient(c.config.Client...)
 	if err != nil {
@@ -228,7 +228,7 @@ func (c *Consumer) room(ctx context.Context) int {
 		}
 		select {
 		case <-changed:
-		case <-time.After(time.Second):
+		case <-time.After(time.Second): // an order may have left, which changes nothing of the breaker
 		case <-ctx.Done():
 			return 0
 		}
