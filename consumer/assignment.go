@@ -2,8 +2,10 @@ package consumer
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -25,18 +27,50 @@ func (c *Consumer) onAssigned(_ context.Context, _ *kgo.Client, assigned map[str
 }
 
 // onOffsetsFetched tells each life where the group stands. It comes after onAssigned and before any record.
-func (c *Consumer) onOffsetsFetched(_ context.Context, _ *kgo.Client, response *kmsg.OffsetFetchResponse) error {
+func (c *Consumer) onOffsetsFetched(ctx context.Context, _ *kgo.Client, response *kmsg.OffsetFetchResponse) error {
+	var ends kadm.ListedOffsets
 	for _, group := range response.Groups {
 		for _, topic := range group.Topics {
 			if topic.Topic != c.config.Topic {
 				continue
 			}
 			for _, p := range topic.Partitions {
-				if l := c.life(p.Partition); l != nil && p.ErrorCode == 0 {
-					l.noteCommitted(p.Offset)
+				l := c.life(p.Partition)
+				if l == nil || p.ErrorCode != 0 {
+					continue
 				}
+				committed := position{offset: p.Offset}
+				if p.Metadata != nil {
+					committed.metadata = *p.Metadata
+				}
+				done, err := decodeMetadata(c.topicID, committed.offset, committed.metadata)
+				if err == nil && done != nil {
+					err = c.plausible(ctx, &ends, p.Partition, done)
+				}
+				if err != nil {
+					done = nil
+					c.config.Log.Warn("ignoring which offsets were done above the committed one; their orders may be sent again",
+						"partition", p.Partition, "committed", p.Offset, "error", err)
+				}
+				l.begin(committed, done)
 			}
 		}
+	}
+	return nil
+}
+
+// plausible refuses offsets that the partition does not have: a log that was cut back gives them to new orders,
+// and those must be sent. The ends are listed once for all partitions.
+func (c *Consumer) plausible(ctx context.Context, ends *kadm.ListedOffsets, partition int32, done spans) error {
+	if *ends == nil {
+		listing, err := listed(kadm.NewClient(c.client).ListEndOffsets(ctx, c.config.Topic))
+		if err != nil {
+			return err
+		}
+		*ends = listing
+	}
+	if end, ok := ends.Lookup(c.config.Topic, partition); !ok || done.end() > end.Offset {
+		return fmt.Errorf("it goes up to offset %d, and the partition ends at %d", done.end(), end.Offset)
 	}
 	return nil
 }

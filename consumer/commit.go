@@ -36,10 +36,12 @@ func (c *Consumer) commit(ctx context.Context, lives []*life) error {
 	c.commits.Lock()
 	defer c.commits.Unlock()
 	offsets := map[int32]kgo.EpochOffset{}
+	positions := map[int32]position{}
 	byPartition := map[int32]*life{}
 	for _, l := range lives {
-		if offset, ok := l.committable(); ok {
-			offsets[l.partition] = kgo.EpochOffset{Epoch: -1, Offset: offset}
+		if next, ok := l.committable(); ok {
+			offsets[l.partition] = kgo.EpochOffset{Epoch: -1, Offset: next.offset}
+			positions[l.partition] = next
 			byPartition[l.partition] = l
 		}
 	}
@@ -47,10 +49,16 @@ func (c *Consumer) commit(ctx context.Context, lives []*life) error {
 		return nil
 	}
 	// A commit waits while the group is being joined, and would go out with the new membership.
-	ctx = kgo.PreCommitFnContext(ctx, func(*kmsg.OffsetCommitRequest) error {
+	ctx = kgo.PreCommitFnContext(ctx, func(request *kmsg.OffsetCommitRequest) error {
 		for _, l := range byPartition {
 			if l.hasEnded() {
 				return errEnded
+			}
+		}
+		for _, topic := range request.Topics {
+			for i := range topic.Partitions {
+				metadata := positions[topic.Partitions[i].Partition].metadata
+				topic.Partitions[i].Metadata = &metadata
 			}
 		}
 		return nil
@@ -68,7 +76,7 @@ func (c *Consumer) commit(ctx context.Context, lives []*life) error {
 						failed = fmt.Errorf("partition %d: %w", p.Partition, err)
 						continue
 					}
-					byPartition[p.Partition].noteCommitted(offsets[p.Partition].Offset)
+					byPartition[p.Partition].noteCommitted(positions[p.Partition])
 				}
 			}
 		})

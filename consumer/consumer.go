@@ -80,6 +80,8 @@ type Consumer struct {
 	bounds  *bounds
 	pauses  *pauses
 	queue   *queue
+	// topicID is the orders' topic as it was at the start.
+	topicID [16]byte
 	// member tells whether the group has given us our share of partitions, be it none.
 	member atomic.Bool
 
@@ -151,9 +153,15 @@ func (c *Consumer) connect(ctx context.Context) error {
 		return fmt.Errorf("kafka: %w", err)
 	}
 	defer seed.Close()
-	if err := c.config.Start.settle(ctx, kadm.NewClient(seed), c.config.Group, c.config.Topic, c.config.Log); err != nil {
+	admin := kadm.NewClient(seed)
+	if err := c.config.Start.settle(ctx, admin, c.config.Group, c.config.Topic, c.config.Log); err != nil {
 		return err
 	}
+	topics, err := admin.ListTopics(ctx, c.config.Topic)
+	if err != nil {
+		return fmt.Errorf("asking for topic %s: %w", c.config.Topic, err)
+	}
+	c.topicID = topics[c.config.Topic].ID
 	options := append(slices.Clone(c.config.Client),
 		kgo.ConsumerGroup(c.config.Group),
 		kgo.ConsumeTopics(c.config.Topic),

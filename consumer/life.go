@@ -31,8 +31,8 @@ type life struct {
 	passages map[int64]*passage
 	// ended is set when the assignment is over. Nothing may be committed from then on.
 	ended bool
-	// committed is the offset that the group last committed, -1 when it has none.
-	committed int64
+	// committed is what the group last committed, with an offset of -1 when it has none.
+	committed position
 	// full is set while the partition pauses because of its own bound.
 	full bool
 	// moved is when the life last made progress, or last had no reason to.
@@ -45,7 +45,7 @@ func newLife(c *Consumer, partition int32) *life {
 	return &life{
 		consumer: c, partition: partition,
 		open: open, work: work, stop: stop, kill: kill,
-		tracker: newTracker(), passages: map[int64]*passage{}, committed: -1, moved: time.Now(),
+		tracker: newTracker(), passages: map[int64]*passage{}, committed: position{offset: -1}, moved: time.Now(),
 	}
 }
 
@@ -61,6 +61,11 @@ func (l *life) admit(records []*kgo.Record, gate *sessions.Gate) {
 		if record.Attrs.IsControl() {
 			// A transaction's marker has an offset but is no order: it is complete as nothing.
 			l.tracker.complete(record.Offset)
+			continue
+		}
+		if l.tracker.isDone(record.Offset) {
+			l.tracker.complete(record.Offset)
+			l.consumer.metrics.alreadyDone.Inc()
 			continue
 		}
 		p := newPassage(l, record, gate)
@@ -180,22 +185,40 @@ func (l *life) end() {
 	l.ended = true
 }
 
-// committable is the offset to commit, if there is one that the group does not have yet.
-func (l *life) committable() (int64, bool) {
+// position is what the group knows of a partition: an offset, and which ones above it are done.
+type position struct {
+	offset   int64
+	metadata string
+}
+
+// committable is the position to commit, if there is one that the group does not have yet.
+func (l *life) committable() (position, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	offset := l.tracker.watermark()
-	return offset, !l.ended && offset > l.committed
+	at := l.tracker.watermark()
+	if l.ended || at < 0 || at < l.committed.offset {
+		return position{}, false
+	}
+	next := position{at, encodeMetadata(l.consumer.topicID, at, l.tracker.above())}
+	return next, next != l.committed
 }
 
 // noteCommitted remembers what the group has.
-func (l *life) noteCommitted(offset int64) {
+func (l *life) noteCommitted(committed position) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if offset > l.committed {
-		l.committed = offset
+	if committed.offset > l.committed.offset {
 		l.moved = time.Now()
 	}
+	l.committed = committed
+}
+
+// begin takes over what the group has of the partition, before anything is read.
+func (l *life) begin(committed position, done spans) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.committed = committed
+	l.tracker.restore(done)
 }
 
 // skipTo notes that the log begins at an offset: nothing before it is to be read any more.
@@ -234,7 +257,7 @@ type standing struct {
 func (l *life) standing() standing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := standing{Partition: l.partition, Committed: l.committed, Next: l.tracker.next, Pending: l.tracker.pending, Moved: l.moved}
+	s := standing{Partition: l.partition, Committed: l.committed.offset, Next: l.tracker.next, Pending: l.tracker.pending, Moved: l.moved}
 	if s.Next < 0 {
 		s.Next = s.Committed
 	}

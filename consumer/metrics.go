@@ -19,6 +19,7 @@ type metrics struct {
 	commits        *prometheus.CounterVec
 	writeFailures  *prometheus.CounterVec
 	illegalCarried prometheus.Counter
+	alreadyDone    prometheus.Counter
 	lost           prometheus.Counter
 }
 
@@ -43,6 +44,9 @@ func newMetrics(outcomesTopic, deadLetterTopic string) metrics {
 		}, []string{"topic"}),
 		illegalCarried: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cjrelay_carried_clicks_illegal_total", Help: "Orders whose own cjevent was illegal and that were joined instead.",
+		}),
+		alreadyDone: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "cjrelay_already_done_total", Help: "Orders read again that had their outcome before a restart or rebalance, and were not sent again.",
 		}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "cjrelay_lost_to_retention_total", Help: "Offsets that retention removed before they had an outcome.",
@@ -119,5 +123,6 @@ func (c *Consumer) Collect(collected chan<- prometheus.Metric) {
 	c.metrics.commits.Collect(collected)
 	c.metrics.writeFailures.Collect(collected)
 	c.metrics.illegalCarried.Collect(collected)
+	c.metrics.alreadyDone.Collect(collected)
 	c.metrics.lost.Collect(collected)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,12 +175,13 @@ func TestLateInstanceDoesNotSetTheGroupBackOnFake(t *testing.T) {
 	b.confirm(t, 0, orders(ids(5)...)...)
 	// The second instance has asked for the offsets before the first one committed any.
 	asked, goOn := make(chan struct{}), make(chan struct{})
-	var first sync.Once
+	var held atomic.Bool
 	b.Fake.ControlKey(kmsg.OffsetCommit.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
-		first.Do(func() {
+		b.Fake.KeepControl()
+		if held.CompareAndSwap(false, true) {
 			close(asked)
 			b.Fake.SleepControl(func() { <-goOn })
-		})
+		}
 		return nil, nil, false
 	})
 	late := make(chan error, 1)

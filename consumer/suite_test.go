@@ -26,7 +26,7 @@ const (
 	enterpriseID = "1234567"
 	clickID      = "b7f2a9d4c1e836b0f92d4a1c5e7b8a39"
 	// long is more than anything here takes on a machine that is not stuck.
-	long = time.Minute
+	long = 2 * time.Minute
 )
 
 // sendFunc is a Sender.
@@ -111,10 +111,13 @@ type bundle struct {
 	cj     *cj
 	table  *sessions.Table
 	clicks string
-	config Config
+	// clickDelay is how long the table takes to read one click.
+	clickDelay time.Duration
+	config     Config
 	// registry stands for the one that orders are decoded with: its error is the decoder's.
 	registry *registry
 	log      *buffer
+	later    []*kgo.Record
 }
 
 // registry is a schema registry that can be away.
@@ -150,10 +153,14 @@ func setup(t testing.TB, kafka *kafkatest.Cluster, partitions int32) *bundle {
 	builder, err := postback.NewBuilder(postback.Advertiser{EnterpriseID: enterpriseID, Actions: map[string]string{"sale": "398210"}, DefaultAction: "sale"})
 	require.NoError(t, err)
 	b := &bundle{Cluster: kafka, cj: newCJ(), registry: &registry{}, log: &buffer{}}
-	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := b.logger()
 	b.clicks = kafka.Topic(t, "cjevent", 1, map[string]string{"cleanup.policy": "compact"})
-	decodeClick, err := schema.NewClickDecoder(schema.FormatString, nil)
+	bareClick, err := schema.NewClickDecoder(schema.FormatString, nil)
 	require.NoError(t, err)
+	decodeClick := func(ctx context.Context, value []byte, at time.Time) (schema.Click, error) {
+		time.Sleep(b.clickDelay)
+		return bareClick(ctx, value, at)
+	}
 	b.table, err = sessions.Open(sessions.Config{Topic: b.clicks, Window: 395 * 24 * time.Hour, Decode: decodeClick, Client: kafka.Options(), Log: log}, sessions.NewMemory())
 	require.NoError(t, err)
 	b.config = Config{
@@ -178,6 +185,10 @@ func setup(t testing.TB, kafka *kafkatest.Cluster, partitions int32) *bundle {
 		Log: log,
 	}
 	return b
+}
+
+func (b *bundle) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // running is a consumer that runs.
@@ -304,11 +315,11 @@ func (b *bundle) outcomes(t testing.TB) map[string]schema.OutcomeRecord {
 func eventually(t testing.TB, ok func() bool, message string, args ...any) {
 	t.Helper()
 	deadline := time.Now().Add(long)
-	for !ok() {
+	for wait := time.Millisecond; !ok(); wait = min(2*wait, 100*time.Millisecond) {
 		if time.Now().After(deadline) {
-			require.Fail(t, "it never happens", message, fmt.Sprint(args...))
+			require.Fail(t, "it never happens", append([]any{message}, args...)...)
 		}
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(wait)
 	}
 }
 
@@ -343,3 +354,42 @@ func (b *buffer) String() string {
 }
 
 func (b *buffer) count(text string) int { return strings.Count(b.String(), text) }
+
+// confirmLater and confirmAll produce orders in one go.
+func (b *bundle) confirmLater(partition int32, value string) {
+	b.later = append(b.later, &kgo.Record{Topic: b.config.Topic, Partition: partition, Value: []byte(value)})
+}
+
+func (b *bundle) confirmAll(t testing.TB) {
+	t.Helper()
+	b.Produce(t, b.later...)
+	b.later = nil
+}
+
+// setupVirtual is for a test in a synctest bubble. Its clock starts in 2000, when no order can have been
+// confirmed before: two days pass first.
+func setupVirtual(t *testing.T, partitions int32) *bundle {
+	t.Helper()
+	time.Sleep(48 * time.Hour)
+	b := setup(t, kafkatest.StartVirtual(t), partitions)
+	// What tests hurry elsewhere would only be work here.
+	b.config.CommitInterval, b.config.Client = time.Second, b.Options()
+	b.readClicks(t)
+	return b
+}
+
+// past is a time that an order in a bubble may have been confirmed at.
+func past() time.Time { return time.Now().Add(-time.Hour) }
+
+func (b *bundle) pastOrders(n int) []string {
+	all := ids(n)
+	for i, id := range all {
+		all[i] = orderAt(id, past())
+	}
+	return all
+}
+
+func (b *bundle) awaitState(t testing.TB, state breaker.State) {
+	t.Helper()
+	eventually(t, func() bool { return b.config.Breaker.State() == state }, "the breaker never gets %s", state)
+}

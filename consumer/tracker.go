@@ -12,6 +12,8 @@ type tracker struct {
 	pending int
 	// next is the offset after the last one admitted, -1 before the first.
 	next int64
+	// before are offsets that had their outcome in an earlier life. They complete as soon as they are read.
+	before spans
 }
 
 type entry struct {
@@ -30,6 +32,36 @@ func (t *tracker) admit(offset int64) bool {
 	t.pending++
 	t.next = offset + 1
 	return true
+}
+
+// restore notes which offsets had their outcome in an earlier life. It comes before the first admit.
+func (t *tracker) restore(done spans) { t.before = done }
+
+// isDone tells whether an offset that was just admitted had its outcome in an earlier life.
+func (t *tracker) isDone(offset int64) bool {
+	for len(t.before) > 0 && t.before[0].to <= offset {
+		t.before = t.before[1:]
+	}
+	return len(t.before) > 0 && t.before[0].from <= offset
+}
+
+// above are the offsets over the watermark that have an outcome, those not read again yet among them. A hole
+// between two of them counts as one: there is nothing in it to be read.
+func (t *tracker) above() spans {
+	var done spans
+	open := false
+	for _, e := range t.entries {
+		switch {
+		case !e.done:
+			open = false
+		case open:
+			done[len(done)-1].to = e.offset + 1
+		default:
+			done = append(done, span{e.offset, e.offset + 1})
+			open = true
+		}
+	}
+	return append(done, t.before.from(t.next)...)
 }
 
 // complete notes that an admitted offset has an outcome. It reports false when it is not pending.

@@ -48,13 +48,11 @@ func TestLedgerOfMixedOrders(t *testing.T) {
 	s.config.CJ.Endpoint = server.URL + cjtest.Path
 
 	lot := newLot(s, n)
-	var orders, clicks []*kgo.Record
-	for i := range n {
-		e := lot.draw(t, i)
-		orders = append(orders, e.record)
+	orders := make([]*kgo.Record, n)
+	for i := range orders {
+		orders[i] = lot.draw(t, i).record
 	}
-	clicks = lot.clicks
-	s.kafka.Produce(t, clicks...)
+	s.kafka.Produce(t, lot.clicks...)
 	s.kafka.Produce(t, orders...)
 	began := time.Now()
 	r := s.start(t)
@@ -134,8 +132,7 @@ func (l *lot) draw(t *testing.T, i int) entry {
 	o, total := l.order(i, session)
 	own, refused := clickOf(session), false
 	e := entry{kind: schema.Unattributed}
-	bytes := func() []byte { return s.record(t, o).Value }
-	var value []byte
+	var damage func(value []byte) []byte
 	switch drawn := l.random.IntN(100); {
 	case drawn < 60:
 		l.clicks = append(l.clicks, s.click(t, s.hourAgo(session)))
@@ -162,11 +159,10 @@ func (l *lot) draw(t *testing.T, i int) entry {
 		l.clicks = append(l.clicks, &kgo.Record{Topic: s.config.Clicks.Topic, Key: []byte(session), Value: []byte("bad")})
 		e.reason = schema.ReasonClickInvalid
 	case drawn < 92:
-		value = bytes()[:9]
+		damage = func(value []byte) []byte { return value[:9] }
 		e = entry{kind: schema.DeadLetter, reason: schema.ReasonMalformed}
 	case drawn < 94:
-		value = bytes()
-		value[4] = 99
+		damage = func(value []byte) []byte { value[4] = 99; return value }
 		e = entry{kind: schema.DeadLetter, reason: schema.ReasonUnknownSchema}
 	case drawn < 97:
 		o.Discount = money("100000")
@@ -176,8 +172,8 @@ func (l *lot) draw(t *testing.T, i int) entry {
 		e = entry{kind: schema.DeadLetter, reason: schema.ReasonUnbuildable}
 	}
 	e.record = s.record(t, o)
-	if value != nil {
-		e.record.Value = value
+	if damage != nil {
+		e.record.Value = damage(e.record.Value)
 	}
 	l.entries = append(l.entries, e)
 	return e

@@ -47,11 +47,12 @@ func (s *shop) kcat(t *testing.T, input string, arguments ...string) string {
 	return s.run(t, input, "kcat", append([]string{"-b", strings.Join(s.kafka.Brokers, ",")}, arguments...)...)
 }
 
-// lines are clicks and orders as text, one a line with its key: sessions a and c have a click.
+// clickLines are bare clicks of two sessions, one a line behind its key.
 func (s *shop) clickLines() string {
 	return "s-a|" + clickOf("a") + "\ns-c|" + clickOf("c") + "\n"
 }
 
+// orderLines are three orders, of which the first and the last have a click, and something that is none.
 func (s *shop) orderLines(t *testing.T) string {
 	t.Helper()
 	// The clicks above are as old as their records.

@@ -132,7 +132,7 @@ func (s *shop) awaitRequests(t *testing.T, n int) {
 	require.NoError(t, s.cj.Wait(ctx, n), "CJ has %d of %d requests: %v", s.cj.Count(), n, context.Cause(ctx))
 }
 
-// awaitOutcomes waits until n orders have an outcome, and returns how many have.
+// awaitOutcomes waits until the outcomes topic has n records.
 func (s *shop) awaitOutcomes(t *testing.T, n int) {
 	t.Helper()
 	ctx, cancel := s.waiting(t)

@@ -1,0 +1,282 @@
+package consumer
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/cjrelay/cjrelay/internal/kafkatest"
+	"github.com/cjrelay/cjrelay/postback"
+)
+
+// hold makes CJ acknowledge only when told to, and tells which orders are being sent.
+func (c *cj) hold() (sending chan string, answer chan struct{}) {
+	sending, answer = make(chan string, 1000), make(chan struct{})
+	c.answers(func(ctx context.Context, id string) postback.Answer {
+		sending <- id
+		return after(ctx, answer)
+	})
+	return sending, answer
+}
+
+// after is CJ's acknowledgement once goOn is closed.
+func after(ctx context.Context, goOn <-chan struct{}) postback.Answer {
+	select {
+	case <-goOn:
+		return acknowledged
+	case <-ctx.Done():
+		return postback.Answer{Class: postback.Cancelled, Err: ctx.Err()}
+	}
+}
+
+func (r *running) partitions() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.lives)
+}
+
+// requireOnce checks that CJ got every order exactly once.
+func (b *bundle) requireOnce(t *testing.T, ids []string) {
+	t.Helper()
+	for _, id := range ids {
+		require.Equal(t, 1, b.cj.attemptsOf(id), id)
+	}
+}
+
+func TestRevokeDrainsAndCommitsWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 4)
+	b.readClicks(t)
+	b.config.CommitInterval = time.Hour // only the revoke commits
+	b.config.Concurrency = 4
+	all := ids(4)
+	for partition, id := range all {
+		b.confirm(t, int32(partition), order(id))
+	}
+	sending, answer := b.cj.hold()
+	first := b.start(t)
+	for range all {
+		<-sending
+	}
+	second := b.start(t)
+	eventually(t, func() bool { return b.log.count("partitions revoked") > 0 }, "nothing is revoked")
+	require.Zero(t, second.partitions(), "a partition goes over only when its orders have ended")
+	close(answer)
+	b.cj.always(acknowledged)
+	eventually(t, func() bool { return first.partitions() == 2 && second.partitions() == 2 }, "the group does not settle")
+	eventually(t, func() bool { return len(b.outcomes(t)) == 4 }, "orders without an outcome")
+	first.halt(t)
+	second.halt(t)
+	for partition := range all {
+		require.EqualValues(t, 1, b.committed(t, int32(partition)))
+	}
+	b.requireOnce(t, all)
+}
+
+// The drain's deadline is over and CJ answers after all: the order is the next owner's, and sent once more.
+func TestLateAnswerAfterTheDrainChangesNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 2)
+	b.readClicks(t)
+	b.config.Drain = 50 * time.Millisecond
+	b.confirm(t, 0, order("ORD-0"))
+	b.confirm(t, 1, order("ORD-1"))
+	sending := make(chan string, 100)
+	b.cj.answers(func(ctx context.Context, id string) postback.Answer {
+		sending <- id
+		<-ctx.Done()
+		return acknowledged
+	})
+	first := b.start(t)
+	<-sending
+	<-sending
+	second := b.start(t)
+	eventually(t, func() bool { return first.partitions() == 1 && second.partitions() == 1 }, "the group does not settle")
+	<-sending // by the new owner
+	require.Equal(t, 3, b.cj.total())
+	require.Empty(t, b.outcomes(t))
+	require.EqualValues(t, 0, max(b.committed(t, 0), b.committed(t, 1)))
+	b.cj.always(acknowledged)
+	first.halt(t)
+	second.halt(t)
+	b.start(t)
+	b.requireCommitted(t, 0, 1)
+	b.requireCommitted(t, 1, 1)
+	require.Len(t, b.outcomes(t), 2)
+}
+
+// Who is thrown out of the group owns nothing: an answer that comes then is not committed, though the member
+// is in the group again a moment later.
+func TestLostPartitionsCommitNothingOnFake(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.readClicks(t)
+	b.config.Drain = 50 * time.Millisecond
+	b.confirm(t, 0, orders(ids(3)...)...)
+	sending := make(chan string, 100)
+	b.cj.answers(func(ctx context.Context, id string) postback.Answer {
+		sending <- id
+		<-ctx.Done()
+		return acknowledged
+	})
+	r := b.start(t)
+	for range 3 {
+		<-sending
+	}
+	before := r.life(0)
+	commits := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: b.config.Group, Topic: b.config.Topic, Partitions: []int32{0}, Observe: true, Count: -1})
+	b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: b.config.Group, Err: kerr.UnknownMemberID, Count: 1})
+	for range 3 {
+		<-sending // again, in a new life
+	}
+	require.Equal(t, 1, b.log.count("partitions lost"))
+	after := r.life(0)
+	require.NotSame(t, before, after)
+	require.True(t, before.hasEnded())
+	_, committable := before.committable()
+	require.False(t, committable)
+	require.Zero(t, commits.Hits())
+	require.EqualValues(t, 0, b.committed(t, 0))
+	require.Empty(t, b.outcomes(t))
+	require.NoError(t, r.health.group.current(), "the group is joined again")
+	require.Equal(t, 3, r.bounds.orders(), "what was abandoned no longer counts")
+	b.cj.always(acknowledged)
+	r.halt(t)
+}
+
+// A commit that waited for the group while it was lost must not go out with the new membership.
+func TestCommitOfALostPartitionIsSkippedOnFake(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.readClicks(t)
+	b.config.CommitInterval = time.Hour
+	b.confirm(t, 0, order("ORD-0"))
+	r := b.start(t)
+	eventually(t, func() bool { return len(b.outcomes(t)) == 1 }, "no outcome")
+	l := r.life(0)
+	eventually(t, func() bool { _, ok := l.committable(); return ok }, "nothing to commit")
+	// The life ends between the choice of what to commit and the request.
+	var ended atomic.Bool
+	hooked := New(b.config)
+	hooked.client = b.Client(t, kgo.ConsumerGroup(kafkatest.Name("other")), kgo.ConsumeTopics(b.config.Topic), kgo.DisableAutoCommit())
+	other := newLife(hooked, 0)
+	other.tracker.admit(0)
+	other.tracker.complete(0)
+	commits := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: hooked.config.Group, Observe: true, Count: -1})
+	ctx := endOnRead{t.Context(), func() {
+		if !ended.Swap(true) {
+			other.end()
+		}
+	}}
+	require.ErrorIs(t, hooked.commit(ctx, []*life{other}), errEnded)
+	require.Zero(t, commits.Hits())
+	require.EqualValues(t, -1, other.committed.offset)
+}
+
+// endOnRead does something when the client first asks the context, which is after the offsets were chosen.
+type endOnRead struct {
+	context.Context
+	do func()
+}
+
+func (e endOnRead) Done() <-chan struct{} {
+	e.do()
+	return e.Context.Done()
+}
+
+// The group's trouble is seen in polls, but a quiet topic has none that would show its end.
+func TestTroubleWithTheGroupEndsWithoutOrdersOnFake(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.readClicks(t)
+	fault := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Group: b.config.Group, Err: kerr.GroupAuthorizationFailed, Count: -1})
+	r := b.start(t)
+	eventually(t, func() bool { return r.health.group.current() != nil }, "no trouble")
+	require.ErrorIs(t, r.health.group.current(), kerr.GroupAuthorizationFailed)
+	fault.Remove()
+	eventually(t, func() bool { return r.partitions() == 1 && r.health.group.current() == nil }, "the trouble does not end")
+}
+
+func TestShutdownDrainsCommitsAndLeaves(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 1)
+	b.readClicks(t)
+	b.config.CommitInterval = time.Hour
+	b.config.Concurrency = 2
+	b.confirm(t, 0, orders(ids(10)...)...)
+	sending, answer := b.cj.hold()
+	r := b.start(t)
+	under := map[string]bool{<-sending: true, <-sending: true}
+	r.cancel()
+	eventually(t, func() bool { return r.life(0) == nil || r.life(0).open.Err() != nil }, "the drain does not begin")
+	close(answer)
+	<-r.done
+	require.NoError(t, r.err)
+	require.Len(t, b.outcomes(t), 2, "what was under way ended, the others stay for the next start")
+	for id := range b.outcomes(t) {
+		require.True(t, under[id])
+	}
+	b.cj.always(acknowledged)
+	b.config.CommitInterval = 10 * time.Millisecond
+	b.start(t)
+	b.requireCommitted(t, 0, 10)
+	for _, id := range ids(2) {
+		require.Equal(t, 1, b.cj.attemptsOf(id), "acknowledged and committed, yet sent again")
+	}
+}
+
+func TestShutdownDoesNotWaitForOrdersThatWait(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 1)
+	b.readClicks(t)
+	b.config.BackoffInitial, b.config.BackoffMax, b.config.Drain = time.Hour, time.Hour, time.Hour
+	b.cj.always(unavailable)
+	b.confirm(t, 0, order("backs-off"), orderAt("future", time.Now().Add(10*time.Minute)))
+	r := b.start(t)
+	eventually(t, func() bool { return b.cj.attemptsOf("backs-off") > 0 && r.bounds.orders() == 2 }, "not sent")
+	r.halt(t)
+	require.EqualValues(t, 0, b.committed(t, 0))
+	require.Zero(t, r.bounds.orders())
+}
+
+// Members come and go while orders flow. Every order is sent, and what drained in time is not sent twice.
+func TestRebalancesLoseAndRepeatNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 6)
+	b.readClicks(t)
+	b.cj.answers(func(context.Context, string) postback.Answer {
+		time.Sleep(3 * time.Millisecond) // CJ's latency, so that orders are under way throughout
+		return acknowledged
+	})
+	all := ids(1800)
+	steady := b.start(t)
+	for round := range 3 {
+		b.confirmSpread(t, all[600*round:600*round+300])
+		guest := b.start(t)
+		eventually(t, func() bool { return guest.partitions() > 0 }, "the guest gets no partition")
+		b.confirmSpread(t, all[600*round+300:600*round+600])
+		guest.halt(t)
+	}
+	for partition := range int32(6) {
+		b.requireCommitted(t, partition, 300)
+	}
+	steady.halt(t)
+	b.requireOnce(t, all)
+	require.Len(t, b.outcomes(t), len(all))
+}
+
+// confirmSpread produces orders over six partitions.
+func (b *bundle) confirmSpread(t *testing.T, ids []string) {
+	t.Helper()
+	for i, id := range ids {
+		b.confirmLater(int32(i%6), order(id))
+	}
+	b.confirmAll(t)
+}

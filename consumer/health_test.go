@@ -1,0 +1,60 @@
+package consumer
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// current is the trouble whether it has lasted or not, and began is since when it is there.
+func (c *condition) current() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+func (c *condition) began() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.since
+}
+
+var errAway = errors.New("away")
+
+func TestTroubleIsSaidWhenItLasts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var c condition
+		require.NoError(t, c.lasts())
+		c.trouble(errAway)
+		time.Sleep(lasting - time.Second)
+		require.NoError(t, c.lasts())
+		c.trouble(errors.New("still away"))
+		time.Sleep(time.Second)
+		require.EqualError(t, c.lasts(), "for 30s: still away")
+		c.over()
+		require.NoError(t, c.lasts())
+		c.trouble(errAway)
+		require.NoError(t, c.lasts(), "a new trouble begins anew")
+	})
+}
+
+func TestTroubleOfSeveralOrdersIsOverWithTheLast(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var c condition
+		c.enter(errAway)
+		time.Sleep(lasting / 2)
+		c.enter(errAway)
+		c.leave()
+		time.Sleep(lasting / 2)
+		require.Error(t, c.lasts(), "the time of the one that is left must not begin when another got out")
+		c.leave()
+		require.NoError(t, c.lasts())
+		c.enter(errAway)
+		require.NoError(t, c.lasts())
+	})
+}

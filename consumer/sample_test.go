@@ -1,0 +1,237 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/cjrelay/cjrelay/internal/kafkatest"
+	"github.com/cjrelay/cjrelay/postback"
+)
+
+// still is a consumer with one partition and no Kafka.
+func still(t *testing.T) (*Consumer, *life) {
+	t.Helper()
+	b := &bundle{log: &buffer{}}
+	c := New(Config{Topic: "orders", MaxPending: 10, MaxPendingPerPartition: 10, Log: b.logger()})
+	c.pauses = newPauses(idle(t), "orders")
+	l := newLife(c, 0)
+	t.Cleanup(l.end)
+	c.lives[0] = l
+	c.pauses.begin(l)
+	return c, l
+}
+
+func (c *Consumer) stalls(now time.Time) int {
+	c.lookForStalls(now)
+	return c.stalled
+}
+
+func TestPartitionWithWorkAndNoProgressIsStalled(t *testing.T) {
+	t.Parallel()
+	c, l := still(t)
+	l.noteCommitted(position{offset: 5})
+	c.ends[0] = 8
+	now := time.Now()
+	require.Zero(t, c.stalls(now.Add(stallAfter-time.Second)))
+	require.Equal(t, 1, c.stalls(now.Add(stallAfter+time.Minute)))
+	l.touch(now.Add(stallAfter + 2*time.Minute)) // progress
+	require.Zero(t, c.stalls(now.Add(stallAfter+2*time.Minute)))
+}
+
+// A quiet night must not make the first order of the morning look stuck.
+func TestTimeToMakeProgressStartsWithTheWork(t *testing.T) {
+	t.Parallel()
+	c, l := still(t)
+	l.noteCommitted(position{offset: 5})
+	c.ends[0] = 5
+	now := time.Now()
+	require.Zero(t, c.stalls(now.Add(8*time.Hour)))
+	c.ends[0] = 6
+	require.Zero(t, c.stalls(now.Add(8*time.Hour+2*time.Second)))
+	require.Equal(t, 1, c.stalls(now.Add(8*time.Hour+stallAfter+time.Minute)))
+}
+
+func TestTimeToMakeProgressStartsWhenThePauseEnds(t *testing.T) {
+	t.Parallel()
+	c, l := still(t)
+	l.noteCommitted(position{offset: 5})
+	c.ends[0] = 9
+	now := time.Now()
+	c.pauses.all(PauseBreaker, true)
+	require.Zero(t, c.stalls(now.Add(3*time.Hour)))
+	c.pauses.all(PauseBreaker, false)
+	require.Zero(t, c.stalls(now.Add(3*time.Hour+2*time.Second)))
+	require.Equal(t, 1, c.stalls(now.Add(3*time.Hour+stallAfter+time.Minute)))
+}
+
+// A partition that is full of orders that do not end pauses by itself. That is no excuse.
+func TestBackPressureDoesNotHideAStall(t *testing.T) {
+	t.Parallel()
+	c, l := still(t)
+	l.tracker.admit(0)
+	c.pauses.pause(l, PauseBackPressure)
+	require.Equal(t, 1, c.stalls(time.Now().Add(stallAfter+time.Minute)))
+}
+
+func TestLagOfAPartition(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		Standing
+		work, commit int64
+	}{
+		"NothingKnown":             {Standing{standing{Committed: -1, Next: -1}, -1}, 0, 0},
+		"EndUnknown":               {Standing{standing{Committed: 3, Next: 5, Pending: 2}, -1}, 2, 2},
+		"AllDone":                  {Standing{standing{Committed: 9, Next: 9}, 9}, 0, 0},
+		"DoneButNotCommitted":      {Standing{standing{Committed: 4, Next: 9}, 9}, 0, 5},
+		"InMemoryAndNotRead":       {Standing{standing{Committed: 4, Next: 7, Pending: 2}, 10}, 5, 6},
+		"OneStuckOthersDoneBehind": {Standing{standing{Committed: 4, Next: 10, Pending: 1}, 10}, 1, 6},
+		"ReadPastTheSampledEnd":    {Standing{standing{Committed: 12, Next: 12}, 10}, 0, 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, test.work, test.workLag())
+			require.Equal(t, test.commit, test.commitLag())
+		})
+	}
+}
+
+// A consumer that is alive but stuck says so itself: here CJ never answers one partition's orders.
+func TestStallTurnsUnreadyAndHealsOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1)
+		goOn := make(chan struct{})
+		b.cj.answers(func(ctx context.Context, _ string) postback.Answer { return after(ctx, goOn) })
+		b.confirm(t, 0, b.pastOrders(3)...)
+		r := b.start(t)
+		time.Sleep(stallAfter - 10*time.Second)
+		require.NoError(t, r.check(t, "progress"))
+		time.Sleep(20 * time.Second)
+		require.ErrorContains(t, r.check(t, "progress"), "1 partitions have orders and make no progress")
+		close(goOn)
+		b.requireCommitted(t, 0, 3)
+		time.Sleep(2 * sampleEvery)
+		require.NoError(t, r.check(t, "progress"))
+		r.halt(t)
+	})
+}
+
+// named are the series that dashboards and alerts may rely on from the start.
+const named = `
+cjrelay_assigned_partitions 0
+cjrelay_attempts_total{class="acknowledged"} 0
+cjrelay_attempts_total{class="cancelled"} 0
+cjrelay_attempts_total{class="rejected"} 0
+cjrelay_attempts_total{class="retry"} 0
+cjrelay_attempts_total{class="setup"} 0
+cjrelay_breaker_state 0
+cjrelay_carried_clicks_illegal_total 0
+cjrelay_commit_lag 0
+cjrelay_commits_total{result="failed"} 0
+cjrelay_commits_total{result="ok"} 0
+cjrelay_lost_to_retention_total 0
+cjrelay_oldest_unacked_seconds 0
+cjrelay_outcomes_total{outcome="acknowledged",reason="carried"} 0
+cjrelay_outcomes_total{outcome="acknowledged",reason="joined"} 0
+cjrelay_outcomes_total{outcome="dead_letter",reason="future"} 0
+cjrelay_outcomes_total{outcome="dead_letter",reason="invalid_order"} 0
+cjrelay_outcomes_total{outcome="dead_letter",reason="malformed"} 0
+cjrelay_outcomes_total{outcome="dead_letter",reason="rejected"} 0
+cjrelay_outcomes_total{outcome="dead_letter",reason="unbuildable"} 0
+cjrelay_outcomes_total{outcome="dead_letter",reason="unknown_schema"} 0
+cjrelay_outcomes_total{outcome="unattributed",reason="click_after_order"} 0
+cjrelay_outcomes_total{outcome="unattributed",reason="click_erased"} 0
+cjrelay_outcomes_total{outcome="unattributed",reason="click_expired"} 0
+cjrelay_outcomes_total{outcome="unattributed",reason="click_invalid"} 0
+cjrelay_outcomes_total{outcome="unattributed",reason="no_click"} 0
+cjrelay_outcomes_total{outcome="unattributed",reason="no_consent"} 0
+cjrelay_outcomes_total{outcome="unattributed",reason="no_session"} 0
+cjrelay_paused{reason="back_pressure"} 0
+cjrelay_paused{reason="breaker"} 0
+cjrelay_paused{reason="freshness"} 0
+cjrelay_paused{reason="offsets"} 0
+cjrelay_paused{reason="registry"} 0
+cjrelay_paused{reason="retry_after"} 0
+cjrelay_pending_orders 0
+cjrelay_stalled_partitions 0
+cjrelay_work_lag 0
+cjrelay_write_failures_total{topic="dlq"} 0
+cjrelay_write_failures_total{topic="outcomes"} 0
+`
+
+func TestSeriesExistBeforeRun(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.table.Close()
+	b.config.OutcomesTopic, b.config.DeadLetterTopic = "outcomes", "dlq"
+	require.Subset(t, series(t, New(b.config)), strings.Split(strings.TrimSpace(named), "\n"))
+	problems, err := testutil.CollectAndLint(New(b.config))
+	require.NoError(t, err)
+	require.Empty(t, problems)
+}
+
+// series are the collector's counters and gauges, as the text format has them.
+func series(t *testing.T, c *Consumer) []string {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	require.NoError(t, registry.Register(c))
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	var lines []string
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			if metric.GetHistogram() != nil {
+				continue
+			}
+			var labels []string
+			for _, label := range metric.GetLabel() {
+				labels = append(labels, fmt.Sprintf("%s=%q", label.GetName(), label.GetValue()))
+			}
+			name := family.GetName()
+			if labels != nil {
+				name += "{" + strings.Join(labels, ",") + "}"
+			}
+			lines = append(lines, fmt.Sprintf("%s %v", name, metric.GetCounter().GetValue()+metric.GetGauge().GetValue()))
+		}
+	}
+	return lines
+}
+
+func TestMetricsOfARunningConsumer(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 1)
+	b.readClicks(t)
+	b.config.Concurrency = 2
+	sending, answer := b.cj.hold()
+	old := time.Now().Add(-time.Hour)
+	for i := range 5 {
+		b.Produce(t, &kgo.Record{Topic: b.config.Topic, Value: []byte(order(fmt.Sprint("ORD-", i))), Timestamp: old})
+	}
+	r := b.start(t)
+	<-sending
+	<-sending
+	eventually(t, func() bool { lag := r.Lag(); return lag.Work == 5 && lag.Commit == 5 }, "lag %v", r.Lag())
+	lines := strings.Join(series(t, r.Consumer), "\n")
+	for _, line := range []string{"cjrelay_assigned_partitions 1", "cjrelay_pending_orders 5", "cjrelay_work_lag 5", "cjrelay_commit_lag 5"} {
+		require.Contains(t, lines, line)
+	}
+	require.InDelta(t, time.Hour.Seconds(), time.Since(r.Lag().Oldest).Seconds(), long.Seconds())
+	close(answer)
+	b.requireCommitted(t, 0, 5)
+	eventually(t, func() bool { return r.Lag() == Lag{} }, "lag %v", r.Lag())
+	lines = strings.Join(series(t, r.Consumer), "\n")
+	for _, line := range []string{`cjrelay_attempts_total{class="acknowledged"} 5`, `cjrelay_outcomes_total{outcome="acknowledged",reason="carried"} 5`,
+		"cjrelay_pending_orders 0", "cjrelay_oldest_unacked_seconds 0"} {
+		require.Contains(t, lines, line)
+	}
+}
