@@ -17,9 +17,14 @@ func (c *Consumer) onAssigned(_ context.Context, _ *kgo.Client, assigned map[str
 	c.member.Store(true)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.lost = nil
 	for _, partition := range assigned[c.config.Topic] {
 		c.lives[partition] = newLife(c, partition)
 		c.pauses.begin(c.lives[partition])
+	}
+	select {
+	case c.assigned <- struct{}{}:
+	default:
 	}
 	if n := len(assigned[c.config.Topic]); n > 0 {
 		c.config.Log.Info("partitions assigned", "partitions", assigned[c.config.Topic])
@@ -91,10 +96,14 @@ func (c *Consumer) onRevoked(ctx context.Context, _ *kgo.Client, revoked map[str
 // onLost ends the lives of partitions that are somebody else's already: nothing may be committed, and what
 // is under way is cut short, since the new owner does it again.
 func (c *Consumer) onLost(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
+	lag := c.Lag()
 	lives := c.take(lost[c.config.Topic])
 	if len(lives) == 0 {
 		return
 	}
+	c.mu.Lock()
+	c.lost = &lag
+	c.mu.Unlock()
 	c.config.Log.Warn("partitions lost", "partitions", lost[c.config.Topic])
 	c.member.Store(false)
 	// A commit in flight carries the old generation and is refused by the broker. None goes out after this.

@@ -124,7 +124,7 @@ func TestLostPartitionsCommitNothingOnFake(t *testing.T) {
 	b.cj.answers(func(ctx context.Context, id string) postback.Answer {
 		sending <- id
 		<-ctx.Done()
-		return acknowledged
+		return postback.Answer{Class: postback.Cancelled}
 	})
 	r := b.start(t)
 	for range 3 {

@@ -86,6 +86,9 @@ func (c *Consumer) commit(ctx context.Context, lives []*life) error {
 		c.health.commits.over()
 	case errors.Is(failed, context.Canceled), errors.Is(failed, errEnded):
 	default:
+		if errors.Is(failed, kerr.OffsetMetadataTooLarge) {
+			c.bare.Store(true)
+		}
 		c.metrics.commits.WithLabelValues("failed").Inc()
 		c.health.commits.trouble(fmt.Errorf("committing offsets: %w", failed))
 		c.config.Log.Warn("commit failed, will be made again", "error", failed)

@@ -80,6 +80,9 @@ type Consumer struct {
 	bounds  *bounds
 	pauses  *pauses
 	queue   *queue
+	memory  *memory
+	// lastFailure is why the latest attempt that failed did so.
+	lastFailure atomic.Pointer[error]
 	// topicID is the orders' topic as it was at the start.
 	topicID [16]byte
 	// member tells whether the group has given us our share of partitions, be it none.
@@ -91,9 +94,17 @@ type Consumer struct {
 	stopped map[int32]error
 	// ends are the last stable offsets of our partitions as last sampled.
 	ends map[int32]int64
+	// assigned asks for a sample at once: until then nobody knows how much work the new partitions hold.
+	assigned chan struct{}
+	// lost is how much work there was when partitions were lost, until the group gives us some again.
+	lost *Lag
 	// stalled counts partitions with work that do not progress, as last sampled.
 	stalled int
 
+	// bare is set when the brokers refuse metadata as long as ours: offsets must be committed all the same.
+	bare atomic.Bool
+	// failing are the readiness checks that the log says are failing. It belongs to the sampling goroutine.
+	failing map[string]bool
 	// commits makes commits one at a time.
 	commits sync.Mutex
 }
@@ -101,13 +112,16 @@ type Consumer struct {
 // New makes a Consumer. Nothing is connected before Run.
 func New(config Config) *Consumer {
 	return &Consumer{
-		config:  config,
-		metrics: newMetrics(config.OutcomesTopic, config.DeadLetterTopic),
-		bounds:  newBounds(config.MaxPending, config.MaxPendingBytes),
-		queue:   newQueue(),
-		lives:   map[int32]*life{},
-		stopped: map[int32]error{},
-		ends:    map[int32]int64{},
+		config:   config,
+		metrics:  newMetrics(config.OutcomesTopic, config.DeadLetterTopic),
+		bounds:   newBounds(config.MaxPending, config.MaxPendingBytes),
+		queue:    newQueue(),
+		memory:   newMemory(),
+		failing:  map[string]bool{},
+		assigned: make(chan struct{}, 1),
+		lives:    map[int32]*life{},
+		stopped:  map[int32]error{},
+		ends:     map[int32]int64{},
 	}
 }
 
@@ -190,12 +204,13 @@ func (c *Consumer) connect(ctx context.Context) error {
 	if c.config.InstanceID != "" {
 		options = append(options, kgo.InstanceID(c.config.InstanceID))
 	}
+	// The client joins the group at once: its first callback may come before it is here, and waits for it.
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.client, err = kgo.NewClient(options...); err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
-	c.mu.Lock()
 	c.pauses = newPauses(c.client, c.config.Topic)
-	c.mu.Unlock()
 	return nil
 }
 
@@ -246,12 +261,15 @@ func (c *Consumer) room(ctx context.Context) int {
 // followBreaker keeps the pauses in step with the breaker. An open circuit and a Retry-After pause fetching;
 // a half-open circuit fetches again when it has fewer orders than probes.
 func (c *Consumer) followBreaker(ctx context.Context) error {
+	before := breaker.Closed
 	for {
 		changed := c.config.Breaker.Changed()
 		state := c.config.Breaker.State()
-		if c.pauses.all(PauseBreaker, state == breaker.Open) {
-			c.config.Log.Info("breaker", "state", state.String(), "fetching", state != breaker.Open)
+		if state != before {
+			c.logBreaker(state)
+			before = state
 		}
+		c.pauses.all(PauseBreaker, state == breaker.Open)
 		c.pauses.all(PauseRetryAfter, c.config.Breaker.Held())
 		select {
 		case <-changed:
@@ -259,6 +277,19 @@ func (c *Consumer) followBreaker(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// logBreaker says what the circuit does and, when it opens, why.
+func (c *Consumer) logBreaker(state breaker.State) {
+	if state != breaker.Open {
+		c.config.Log.Info("breaker", "state", state.String())
+		return
+	}
+	var cause error
+	if last := c.lastFailure.Load(); last != nil {
+		cause = *last
+	}
+	c.config.Log.Warn("breaker opened: nothing is sent and fetching pauses until CJ answers again", "state", state.String(), "cause", cause)
 }
 
 // send makes attempts for orders that are ready, one at a time, until the queue is closed.

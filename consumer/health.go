@@ -20,6 +20,8 @@ type health struct {
 	outcomes, deadLetters condition
 	// commits: offsets cannot be committed.
 	commits condition
+	// kafka: the brokers do not answer.
+	kafka condition
 	// group: the consumer group cannot be joined or read from.
 	group condition
 }

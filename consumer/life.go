@@ -96,6 +96,11 @@ func (l *life) intake(orders ...*passage) {
 			p.abandon()
 			continue
 		}
+		if outcome, known := l.consumer.memory.recall(l.partition, p.record.Offset); known {
+			p.outcome = outcome
+			p.conclude(outcome.Outcome, outcome.Reason, nil)
+			continue
+		}
 		if (p.order != nil || p.read(asking)) && !p.awaitsConfirmation() && !p.joinAlone() {
 			lookups = append(lookups, p)
 		}
@@ -199,7 +204,10 @@ func (l *life) committable() (position, bool) {
 	if l.ended || at < 0 || at < l.committed.offset {
 		return position{}, false
 	}
-	next := position{at, encodeMetadata(l.consumer.topicID, at, l.tracker.above())}
+	next := position{offset: at}
+	if !l.consumer.bare.Load() {
+		next.metadata = encodeMetadata(l.consumer.topicID, at, l.tracker.above())
+	}
 	return next, next != l.committed
 }
 
@@ -211,6 +219,7 @@ func (l *life) noteCommitted(committed position) {
 		l.moved = time.Now()
 	}
 	l.committed = committed
+	l.consumer.memory.forget(l.partition, committed.offset)
 }
 
 // begin takes over what the group has of the partition, before anything is read.
@@ -219,6 +228,7 @@ func (l *life) begin(committed position, done spans) {
 	defer l.mu.Unlock()
 	l.committed = committed
 	l.tracker.restore(done)
+	l.consumer.memory.forget(l.partition, committed.offset)
 }
 
 // skipTo notes that the log begins at an offset: nothing before it is to be read any more.

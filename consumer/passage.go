@@ -115,10 +115,14 @@ func (p *passage) read(asking context.Context) bool {
 	switch {
 	case err == nil:
 		p.endAwait()
-		p.know(order)
+		p.order = order
+		p.identify(order)
 		return true
 	case errors.As(err, &invalid):
 		p.endAwait()
+		if invalid.Read != nil && invalid.Read.ID != "" {
+			p.identify(invalid.Read)
+		}
 		p.conclude(schema.DeadLetter, invalid.Reason, err)
 	case p.open.Err() != nil:
 		p.abandon()
@@ -130,9 +134,8 @@ func (p *passage) read(asking context.Context) bool {
 	return false
 }
 
-// know keeps the order and puts what it says of itself into its outcome.
-func (p *passage) know(order *schema.Order) {
-	p.order = order
+// identify puts what the order says of itself into its outcome.
+func (p *passage) identify(order *schema.Order) {
 	p.outcome.OrderID, p.outcome.SessionID, p.outcome.ConfirmedAt = order.ID, order.SessionID, order.ConfirmedAt
 	p.outcome.EnterpriseID = p.consumer.config.EnterpriseID
 	p.outcome.Action = order.Action
@@ -262,6 +265,7 @@ func (p *passage) again(answer postback.Answer) {
 	if p.outcome.Attempts%loudEvery == 0 {
 		level = slog.LevelWarn
 	}
+	p.consumer.lastFailure.Store(&answer.Err)
 	p.consumer.config.Log.Log(p.work, level, "not acknowledged, will be sent again", "order_id", shownID(p.outcome.OrderID),
 		"attempts", p.outcome.Attempts, "status", answer.Status, "error", answer.Err)
 	if p.consumer.config.Breaker.State() != breaker.Closed {
@@ -288,6 +292,9 @@ func (p *passage) conclude(kind schema.Kind, reason schema.Reason, cause error) 
 			c.metrics.outcomes.WithLabelValues(string(kind), string(reason)).Inc()
 		}
 		p.leave(p, durable)
+	}
+	if kind == schema.Acknowledged {
+		c.memory.remember(p.outcome)
 	}
 	if kind != schema.DeadLetter {
 		c.journal.outcome(p.work, p.outcome, finish)

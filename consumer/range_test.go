@@ -38,7 +38,7 @@ func TestGapBelowTheLogStartIsReportedAndCrossed(t *testing.T) {
 	require.Equal(t, 5, b.cj.total())
 	require.Equal(t, 1, b.log.count("lost_to_retention"))
 	require.NoError(t, r.check(t, "offsets"))
-	require.Empty(t, r.pauses.now())
+	require.Empty(t, r.pausedFor())
 }
 
 // Where nothing is left behind the gap, the gap must be committed all the same, or each restart reports it anew.
@@ -71,7 +71,7 @@ func TestOffsetBeyondTheEndStopsThePartitionAndAsks(t *testing.T) {
 	eventually(t, func() bool { return r.check(t, "offsets") != nil }, "Ready does not say it")
 	require.ErrorContains(t, r.check(t, "offsets"), "partition 0: the group's offset 50 is beyond the end of topic "+b.config.Topic)
 	b.requireCommitted(t, 1, 1)
-	require.True(t, r.pauses.now()[PauseOffsets], "the client must not ask for it again and again")
+	require.True(t, r.pausedFor()[PauseOffsets], "the client must not ask for it again and again")
 	require.Zero(t, b.cj.attemptsOf("ORD-0"), "history was fired again")
 	require.EqualValues(t, 50, b.committed(t, 0))
 	require.Equal(t, 1, b.log.count("partition stopped"))

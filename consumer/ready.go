@@ -26,6 +26,7 @@ func (c *Consumer) Ready() []Check {
 	}
 	c.mu.Unlock()
 	return []Check{
+		{"kafka", c.health.kafka.lasts()},
 		{"group", c.membership()},
 		{"clicks", c.config.Clicks.Ready()},
 		{"registry", c.health.registry.lasts()},
@@ -47,4 +48,17 @@ func (c *Consumer) membership() error {
 		return fmt.Errorf("not a member of group %s: it is being joined, or was left", c.config.Group)
 	}
 	return nil
+}
+
+// logReadiness writes a line when a condition begins or ceases to fail, since nobody may be asking.
+func (c *Consumer) logReadiness() {
+	for _, check := range c.Ready() {
+		switch failing := c.failing[check.Name]; {
+		case check.Err != nil && !failing:
+			c.config.Log.Warn("not ready", "check", check.Name, "error", check.Err)
+		case check.Err == nil && failing:
+			c.config.Log.Info("ready again", "check", check.Name)
+		}
+		c.failing[check.Name] = check.Err != nil
+	}
 }

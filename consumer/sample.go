@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -10,6 +11,8 @@ import (
 const (
 	// sampleEvery is how often the ends of our partitions are listed for the lag metrics.
 	sampleEvery = 2 * time.Second
+	// sampleTimeout is how long the listing may take: a broker that is frozen answers nothing, not even an error.
+	sampleTimeout = 5 * time.Second
 	// stallAfter is how long a partition with work may go without progress, when nothing pauses it, before
 	// it is called stalled.
 	stallAfter = 2 * time.Minute
@@ -21,16 +24,29 @@ func (c *Consumer) sampleLoop(ctx context.Context) error {
 	ticker := time.NewTicker(sampleEvery)
 	defer ticker.Stop()
 	for {
-		// An error leaves the last sample; what it means shows elsewhere (reading, committing).
-		if ends, err := listed(admin.ListCommittedOffsets(ctx, c.config.Topic)); err == nil {
-			c.noteEnds(ends)
-		}
+		c.sample(ctx, admin)
 		c.lookForStalls(time.Now())
+		c.logReadiness()
 		select {
 		case <-ticker.C:
+		case <-c.assigned:
 		case <-ctx.Done():
 			return nil
 		}
+	}
+}
+
+// sample lists the ends. An error leaves the last ones.
+func (c *Consumer) sample(ctx context.Context, admin *kadm.Client) {
+	asking, cancel := context.WithTimeout(ctx, sampleTimeout)
+	defer cancel()
+	ends, err := listed(admin.ListCommittedOffsets(asking, c.config.Topic))
+	switch {
+	case err == nil:
+		c.health.kafka.over()
+		c.noteEnds(ends)
+	case ctx.Err() == nil:
+		c.health.kafka.trouble(fmt.Errorf("the brokers do not answer: %w", err))
 	}
 }
 
@@ -114,8 +130,15 @@ type Lag struct {
 	Oldest time.Time
 }
 
-// Lag sums up our partitions.
+// Lag sums up our partitions. While we have lost them because Kafka is away it is what it was then: an alert on
+// lag must not end because things got worse.
 func (c *Consumer) Lag() Lag {
+	c.mu.Lock()
+	lost := c.lost
+	c.mu.Unlock()
+	if lost != nil {
+		return *lost
+	}
 	var lag Lag
 	for _, s := range c.standings() {
 		lag.Work += s.workLag()

@@ -323,6 +323,16 @@ func eventually(t testing.TB, ok func() bool, message string, args ...any) {
 	}
 }
 
+// pausedFor are the reasons for which fetching pauses now.
+func (c *Consumer) pausedFor() map[PauseReason]bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pauses == nil {
+		return nil
+	}
+	return c.pauses.now()
+}
+
 // check is what Ready says of one condition.
 func (c *Consumer) check(t testing.TB, name string) error {
 	t.Helper()

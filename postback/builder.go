@@ -123,7 +123,7 @@ func (b *Builder) Build(o *schema.Order, clickID string, now time.Time) (Query, 
 
 	if len(q) > b.maxBytes {
 		return Query{}, refuse("query", "("+strconv.Itoa(len(q))+" bytes)",
-			"may be at most "+strconv.Itoa(b.maxBytes)+" bytes long; raise max_query_bytes if CJ agrees, or report this order by CJ's data file")
+			"may be at most "+strconv.Itoa(b.maxBytes)+" bytes long; raise max_query if CJ agrees, or report this order by CJ's data file")
 	}
 	return Query{text: string(q)}, nil
 }

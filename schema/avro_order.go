@@ -14,7 +14,7 @@ func avroOrder(native any, of *avroType) (*Order, error) {
 		err = order.finish()
 	}
 	if err != nil {
-		return nil, &InvalidError{Reason: ReasonInvalidOrder, Err: err}
+		return nil, &InvalidError{Reason: ReasonInvalidOrder, Err: err, Read: order}
 	}
 	return order, nil
 }

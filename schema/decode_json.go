@@ -7,10 +7,10 @@ import "github.com/go-json-experiment/json/jsontext"
 func decodeJSONOrder(value []byte) (*Order, error) {
 	read := jsonOrder{}
 	if err := unmarshalJSON(value, &read); err != nil {
-		return nil, err
+		return nil, readSoFar(err, &read.order)
 	}
 	if err := read.order.finish(); err != nil {
-		return nil, &InvalidError{Reason: ReasonInvalidOrder, Err: err}
+		return nil, &InvalidError{Reason: ReasonInvalidOrder, Err: err, Read: &read.order}
 	}
 	return &read.order, nil
 }

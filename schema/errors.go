@@ -16,6 +16,18 @@ var ErrUnavailable = errors.New("schema registry unavailable")
 type InvalidError struct {
 	Reason Reason
 	Err    error
+	// Read is what was read of the order before the rule was broken, for naming it and nothing else. It is nil
+	// where the bytes are no order, and its ID is empty where the fault came before it.
+	Read *Order
+}
+
+// readSoFar puts what was read of an order into an error about one of its fields.
+func readSoFar(err error, order *Order) error {
+	var invalid *InvalidError
+	if errors.As(err, &invalid) && invalid.Reason == ReasonInvalidOrder {
+		invalid.Read = order
+	}
+	return err
 }
 
 func (e *InvalidError) Error() string { return e.Err.Error() }

@@ -44,9 +44,9 @@ func (c *previewCmd) Run(ctx context.Context, stdio *stdio) error {
 	if order.Consent != nil && !*order.Consent {
 		return errors.New("consent false: the shopper did not agree, so this order would not be sent (no_consent)")
 	}
-	click := c.CJEvent
-	if order.CJEvent != "" && schema.ValidClickID(order.CJEvent) == nil {
-		click = order.CJEvent
+	click, err := c.click(order)
+	if err != nil {
+		return err
 	}
 	account := relay.Advertiser(cfg.CJ)
 	if c.ActionTrackerID != "" && order.Action != "" {
@@ -62,6 +62,21 @@ func (c *previewCmd) Run(ctx context.Context, stdio *stdio) error {
 	}
 	_, err = fmt.Fprintln(stdio.Out, query.URL(cfg.CJ.Endpoint))
 	return err
+}
+
+// click is the order's own click id, or the flag's for an order that has none that is legal.
+func (c *previewCmd) click(order *schema.Order) (string, error) {
+	if order.CJEvent == "" {
+		return c.CJEvent, nil
+	}
+	err := schema.ValidClickID(order.CJEvent)
+	switch {
+	case err == nil:
+		return order.CJEvent, nil
+	case c.CJEvent == "":
+		return "", fmt.Errorf("%w; the relay would join the order with its session's click: give one with --cjevent", err)
+	}
+	return c.CJEvent, nil
 }
 
 // account is the account at CJ: the configuration's if one was named, with the flags over it.

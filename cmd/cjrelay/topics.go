@@ -26,8 +26,11 @@ type topicsCmd struct {
 	Output      string `short:"o" help:"Form of the answer: text or json." enum:"text,json" default:"text"`
 }
 
-// errTopics makes the exit code say that something is left to do.
-var errTopics = errors.New("some topics are not set up as they should be: change them with Kafka's own kafka-configs.sh, cjrelay never changes a topic that exists")
+// These make the exit code say that something is left to do, and what.
+var (
+	errMissing = errors.New("some topics are missing: make them with `cjrelay topics`")
+	errWrong   = errors.New("some topics are not set up as they should be: change them with Kafka's own kafka-configs.sh, cjrelay never changes a topic that exists")
+)
 
 // Run makes what is missing and prints how every topic stands.
 func (c *topicsCmd) Run(ctx context.Context, stdio *stdio) error {
@@ -53,12 +56,16 @@ func (c *topicsCmd) Run(ctx context.Context, stdio *stdio) error {
 	if err := printFindings(stdio.Out, c.Output, findings); err != nil {
 		return err
 	}
+	var left error
 	for _, f := range findings {
-		if !f.Good() {
-			return errTopics
+		switch f.Status {
+		case topics.Missing:
+			return errMissing
+		case topics.Wrong:
+			left = errWrong
 		}
 	}
-	return nil
+	return left
 }
 
 func printFindings(out io.Writer, form string, findings []topics.Finding) error {

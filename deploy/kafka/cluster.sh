@@ -62,7 +62,9 @@ up() {
   [[ $kept ]] || rm -rf "$DIR"/node-[123] # left by an up that was killed outright: formatting refuses old data
   echo "$NODES $PORT" >"$DIR/cluster"
   # From here on a failure or Ctrl-C leaves nothing behind but data that was there before.
-  trap 'say "giving up"; KEEP=${KEEP:-$kept} down' EXIT
+  # The trap runs outside of this function, where its local variables are gone.
+  # shellcheck disable=SC2064
+  trap "say 'giving up'; KEEP=${KEEP:-$kept} down" EXIT
   for ((node = 1; node <= NODES; node++)); do
     mkdir -p "$(node_dir "$node")"
     write_properties "$node"

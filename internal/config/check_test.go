@@ -198,7 +198,7 @@ func TestValidateAccepts(t *testing.T) {
 		"ABackoffThatDoesNotGrow":        func(c *Config) { c.Delivery.BackoffMax = c.Delivery.BackoffInitial },
 		"RoomForJustOneOrder":            func(c *Config) { c.Orders.MaxOrderBytes = c.Orders.MaxPendingBytes },
 		"RoomForJustTheWorkers":          func(c *Config) { c.Orders.MaxPending, c.Orders.MaxPendingPerPartition = 64, 64 },
-		"ATrackerOfTwentyDigits":         func(c *Config) { c.CJ.Actions["sale"] = strings.Repeat("1", 20) },
+		"ATrackerOfNineteenDigits":       func(c *Config) { c.CJ.Actions["sale"] = strings.Repeat("1", 19) },
 		"AnActionOfSixtyFour":            func(c *Config) { c.CJ.Actions[strings.Repeat("a", 64)] = "1" },
 		"AFullEdge": func(c *Config) {
 			c.Capture.Upstream, c.Capture.CookieDomain, c.Capture.SessionCookie = "http://shop:3000", ".example.com", "sid"

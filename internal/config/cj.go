@@ -109,7 +109,7 @@ func (j CJ) checkAttributeNames(c *checker) {
 }
 
 func isDigits(text string) bool {
-	return text != "" && len(text) <= 20 && strings.Trim(text, "0123456789") == ""
+	return text != "" && len(text) <= 19 && strings.Trim(text, "0123456789") == ""
 }
 
 // isWord accepts what action names and parameter names are made of.

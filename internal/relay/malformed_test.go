@@ -101,8 +101,8 @@ func TestBadAvroEndsAsDeadLetter(t *testing.T) {
 	}
 	codec, err := goavro.NewCodec(doubleSchema)
 	require.NoError(t, err)
-	double := func(amount float64) []byte {
-		value, err := codec.BinaryFromNative(avro(doubleID), map[string]any{"order_id": "ORD-1", "cjevent": clickOf("1"), "currency": "USD",
+	double := func(id string, amount float64) []byte {
+		value, err := codec.BinaryFromNative(avro(doubleID), map[string]any{"order_id": id, "cjevent": clickOf("1"), "currency": "USD",
 			"confirmed_at": s.now, "amount": amount})
 		require.NoError(t, err)
 		return value
@@ -139,8 +139,8 @@ func TestBadAvroEndsAsDeadLetter(t *testing.T) {
 		{"StringOfNegativeLength", avro(kafkatest.OrderSchemaID, 1), malformed, "negative length"},
 		{"StringLongerThanTheRecord", append(bytes.Clone(header), binary.AppendVarint(nil, math.MaxInt64)...), malformed, "ends early"},
 		{"OrderIDThatIsNoUTF8", append(append(bytes.Clone(header), 4, 0xff, 0xfe), whole[5+6:]...), invalid, "must be UTF-8"},
-		{"DoubleThatIsNoNumber", double(math.NaN()), invalid, "must not be Avro double"},
-		{"Double", double(12.5), invalid, "must not be Avro double"},
+		{"DoubleThatIsNoNumber", double("ORD-2", math.NaN()), invalid, "must not be Avro double"},
+		{"Double", double("ORD-3", 12.5), invalid, "must not be Avro double"},
 		{"FiveMegabytes", append(bytes.Clone(whole), make([]byte, 5<<20)...), malformed, "must be at most 1048576"},
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -147,7 +148,12 @@ func (r *Relay) checkTopics(ctx context.Context) error {
 	}
 	defer client.Close()
 	names := Names(r.config)
-	findings, err := topics.Check(ctx, kadm.NewClient(client), names)
+	admin := kadm.NewClient(client)
+	// A restart while Kafka is away must not become a crash loop at once.
+	findings, err := backoff.Retry(ctx, func() ([]topics.Finding, error) { return topics.Check(ctx, admin, names) },
+		backoff.WithMaxElapsedTime(time.Minute), backoff.WithNotify(func(err error, wait time.Duration) {
+			r.log.Warn("kafka cannot be asked for the topics, trying again", "error", err, "in", wait)
+		}))
 	if err != nil {
 		return fmt.Errorf("kafka at %v: %w", r.config.Kafka.Brokers, err)
 	}

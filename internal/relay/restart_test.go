@@ -39,6 +39,51 @@ func TestRestartsInTheMiddleSendNothingTwice(t *testing.T) {
 	require.Equal(t, orders, s.cj.Count())
 }
 
+// A graceful stop while an order at the head of its partition fails again and again: all that was acknowledged
+// behind it is done, though the committed offset cannot say so.
+func TestRestartBehindAFailingOrderSendsNothingTwice(t *testing.T) {
+	t.Parallel()
+	s := open(t, 1)
+	s.cj.Script(script(t, "order=BAD status=503")...)
+	s.confirm(t, s.order("BAD", "", carrying(clickOf("bad"))))
+	s.confirm(t, s.many(100, "ORD")...)
+	r := s.start(t)
+	s.awaitOutcomes(t, 100)
+	r.halt(t)
+	s.cj.Script()
+	s.start(t)
+	s.awaitOutcomes(t, 101)
+	b := s.audit(t)
+	require.Equal(t, 101, s.cj.Summary().Acknowledged)
+	b.requireAcknowledged(t, s, "BAD", clickOf("bad"), schema.ReasonCarried)
+}
+
+// The same with failing orders all over: the stop leaves holes everywhere, and the group knows each of them.
+func TestRestartAmongFailingOrdersSendsNothingTwice(t *testing.T) {
+	t.Parallel()
+	s := open(t, 3)
+	s.config.Breaker.ConsecutiveOrders, s.config.Breaker.MinSamples = 10_000, 10_000
+	const orders = 600
+	text := ""
+	for i := 0; i < orders; i += 3 {
+		text += fmt.Sprintf("order=ORD-%d status=503\n", i)
+	}
+	s.cj.Script(script(t, text)...)
+	s.confirm(t, s.many(orders, "ORD")...)
+	for range 2 {
+		r := s.start(t)
+		s.awaitOutcomes(t, orders/3*2)
+		s.await(t, "only the failing ones are left", func() bool { return r.metric(t, "cjrelay_pending_orders") == orders/3 })
+		r.halt(t)
+		require.Equal(t, orders/3*2, s.cj.Summary().Acknowledged)
+	}
+	s.cj.Script()
+	s.start(t)
+	s.awaitOutcomes(t, orders)
+	s.audit(t)
+	require.Equal(t, orders, s.cj.Summary().Acknowledged)
+}
+
 // A stop that cannot wait for CJ cuts its requests off. Those orders are sent again by the next relay, in the
 // same words.
 func TestOrdersCutOffByAStopAreSentAgain(t *testing.T) {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -48,9 +50,10 @@ func (t Topic) create(ctx context.Context, admin *kadm.Client, partitions int32,
 	response, err := admin.CreateTopic(ctx, partitions, replication, configs, t.Name)
 	switch {
 	case err == nil:
-		return []Finding{{Topic: t.Name, Status: "created"}}, nil
+		_, err := visible(ctx, admin, t.Name)
+		return []Finding{{Topic: t.Name, Status: Created}}, err
 	case errors.Is(err, kerr.TopicAlreadyExists):
-		actual, err := describe(ctx, admin, t.Name)
+		actual, err := visible(ctx, admin, t.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -59,4 +62,19 @@ func (t Topic) create(ctx context.Context, admin *kadm.Client, partitions int32,
 		return nil, fmt.Errorf("creating topic %s: %w: %s", t.Name, err, response.ErrMessage)
 	}
 	return nil, fmt.Errorf("creating topic %s: %w", t.Name, err)
+}
+
+// visible waits until the brokers know a topic that the controller has just made, and returns its settings.
+// Whoever starts a relay right after `cjrelay topics` must find it.
+func visible(ctx context.Context, admin *kadm.Client, name string) (map[string]string, error) {
+	return backoff.Retry(ctx, func() (map[string]string, error) {
+		settings, err := describe(ctx, admin, name)
+		switch {
+		case err != nil:
+			return nil, backoff.Permanent(err)
+		case settings == nil:
+			return nil, fmt.Errorf("topic %s was created but the brokers do not show it yet", name)
+		}
+		return settings, nil
+	}, backoff.WithMaxElapsedTime(15*time.Second), backoff.WithBackOff(backoff.NewConstantBackOff(50*time.Millisecond)))
 }

@@ -2,6 +2,14 @@ package topics
 
 import "fmt"
 
+// The statuses of a finding.
+const (
+	OK      = "ok"
+	Created = "created"
+	Missing = "missing"
+	Wrong   = "wrong"
+)
+
 // Finding is what a check or a creation says about one topic or one of its settings.
 type Finding struct {
 	Topic string `json:"topic"`
@@ -9,24 +17,24 @@ type Finding struct {
 	Setting string `json:"setting,omitempty"`
 	Want    string `json:"want,omitempty"`
 	Have    string `json:"have,omitempty"`
-	// Status is ok, created, missing or wrong.
+	// Status is one of OK, Created, Missing and Wrong.
 	Status string `json:"status"`
 	Why    string `json:"why,omitempty"`
 }
 
 // Good tells whether nothing is left to do.
-func (f Finding) Good() bool { return f.Status == "ok" || f.Status == "created" }
+func (f Finding) Good() bool { return f.Status == OK || f.Status == Created }
 
 // compare checks one topic, whose settings are nil when it is missing.
 func (t Topic) compare(actual map[string]string) []Finding {
 	if actual == nil {
-		return []Finding{{Topic: t.Name, Status: "missing", Why: "make it with `cjrelay topics`"}}
+		return []Finding{{Topic: t.Name, Status: Missing, Why: "make it with `cjrelay topics`"}}
 	}
-	findings := []Finding{{Topic: t.Name, Status: "ok"}}
+	findings := []Finding{{Topic: t.Name, Status: OK}}
 	for _, setting := range t.Settings {
-		finding := Finding{Topic: t.Name, Setting: setting.Key, Want: setting.Value, Have: actual[setting.Key], Status: "ok"}
+		finding := Finding{Topic: t.Name, Setting: setting.Key, Want: setting.Value, Have: actual[setting.Key], Status: OK}
 		if !setting.ok(finding.Have) {
-			finding.Status, finding.Why = "wrong", setting.Why
+			finding.Status, finding.Why = Wrong, setting.Why
 		}
 		findings = append(findings, finding)
 	}
@@ -39,7 +47,7 @@ func Fatal(findings []Finding, names Names) error {
 		if f.Topic != names.Clicks {
 			continue
 		}
-		if f.Status == "missing" {
+		if f.Status == Missing {
 			return fmt.Errorf("clicks.topic %q does not exist: make it with `cjrelay topics`", names.Clicks)
 		}
 		if f.Setting == "cleanup.policy" && !hasPolicy(f.Have, "compact") {

@@ -1,0 +1,154 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/cjrelay/cjrelay/internal/kafkatest"
+	"github.com/cjrelay/cjrelay/schema"
+)
+
+// undecided is a consumer with one partition whose orders stay in the decoder until the life stops.
+func undecided(t *testing.T) (*Consumer, *life) {
+	t.Helper()
+	c, l := still(t)
+	c.config.Decode = func(ctx context.Context, _ []byte) (*schema.Order, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return c, l
+}
+
+func records(offsets ...int64) []*kgo.Record {
+	all := make([]*kgo.Record, len(offsets))
+	for i, offset := range offsets {
+		all[i] = &kgo.Record{Topic: "orders", Offset: offset, Value: []byte("0123456789")}
+	}
+	return all
+}
+
+func TestLifeTakesEachOffsetOnce(t *testing.T) {
+	t.Parallel()
+	c, l := undecided(t)
+	l.admit(records(3, 4, 7), nil)
+	l.admit(records(4, 7, 8), nil)
+	require.Equal(t, 4, l.standing().Pending)
+	require.EqualValues(t, 9, l.standing().Next)
+	require.Equal(t, 4, c.bounds.orders())
+	l.stop()
+	l.underWay.Wait()
+	require.Zero(t, c.bounds.orders())
+	at, _ := l.committable()
+	require.EqualValues(t, 3, at.offset, "what was abandoned is for the next owner")
+	require.Equal(t, 4, l.standing().Pending)
+}
+
+func TestLifeThatHasEndedTakesAndCommitsNothing(t *testing.T) {
+	t.Parallel()
+	c, l := undecided(t)
+	l.admit(records(0, 1), nil)
+	l.end()
+	l.admit(records(2), nil)
+	require.EqualValues(t, 2, l.standing().Next)
+	l.underWay.Wait()
+	// An answer that comes now is about an order that was let go.
+	late := newPassage(l, records(0)[0], nil)
+	l.underWay.Add(1)
+	c.bounds.add(size(late.record))
+	l.leave(late, true)
+	require.EqualValues(t, 0, l.tracker.watermark(), "a late answer completes nothing")
+	_, ok := l.committable()
+	require.False(t, ok)
+}
+
+func TestFullPartitionPausesUntilHalfIsDone(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 2)
+	b.readClicks(t)
+	b.config.MaxPendingPerPartition, b.config.Concurrency = 10, 2
+	_, answer := b.cj.hold()
+	b.confirm(t, 0, orders(ids(40)...)...)
+	r := b.start(t)
+	eventually(t, func() bool { return r.pausedFor()[PauseBackPressure] }, "no back-pressure")
+	b.confirm(t, 1, order("other"))
+	eventually(t, func() bool { l := r.life(1); return l != nil && l.standing().Pending == 1 }, "another partition's orders wait too")
+	close(answer)
+	b.requireCommitted(t, 0, 40)
+	b.requireCommitted(t, 1, 1)
+	eventually(t, func() bool { return len(r.pausedFor()) == 0 }, "still paused: %v", r.pausedFor())
+	b.requireOnce(t, ids(40))
+}
+
+func TestMemoryIsBoundedByCount(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 3)
+	b.readClicks(t)
+	b.config.MaxPending, b.config.MaxPendingPerPartition, b.config.Concurrency = 20, 20, 4
+	sending, answer := b.cj.hold()
+	for i := range 300 {
+		b.confirmLater(int32(i%3), order(fmt.Sprint("ORD-", i)))
+	}
+	b.confirmAll(t)
+	r := b.start(t)
+	for i := range 300 {
+		<-sending
+		require.LessOrEqual(t, r.bounds.orders(), 20, "after %d", i)
+		answer <- struct{}{}
+	}
+	for partition := range int32(3) {
+		b.requireCommitted(t, partition, 100)
+	}
+}
+
+// A table that is behind pauses fetching after a moment, and says why; orders that need no lookup go on.
+func TestStaleTablePausesAndDelaysOnlyLookupsOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1)
+		b.clickDelay = 10 * time.Second
+		r := b.start(t)
+		eventually(t, func() bool { return r.partitions() == 1 && r.check(t, "clicks") == nil }, "not ready")
+		b.Produce(t, &kgo.Record{Topic: b.clicks, Key: []byte("s-1"), Value: []byte(clickID), Timestamp: past().Add(-time.Hour)})
+		at := past()
+		b.confirm(t, 0,
+			fmt.Sprintf(`{"order_id":"lookup","session_id":"s-1","confirmed_at":%q,"currency":"USD","amount":"1"}`, at.UTC().Format(time.RFC3339)),
+			orderAt("carried", at))
+		eventually(t, func() bool { return len(b.outcomes(t)) == 1 }, "no outcome")
+		require.Equal(t, schema.ReasonCarried, b.outcomes(t)["carried"].Reason)
+		time.Sleep(2 * patience)
+		require.True(t, r.pausedFor()[PauseFreshness])
+		require.EqualValues(t, 0, b.committed(t, 0))
+		b.requireCommitted(t, 0, 2)
+		require.Equal(t, schema.ReasonJoined, b.outcomes(t)["lookup"].Reason)
+		synctest.Wait()
+		require.Empty(t, r.pausedFor())
+		r.halt(t)
+	})
+}
+
+func TestQueueHandsOutTheOldestFirst(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		first, second := &passage{}, &passage{}
+		q.put(first)
+		q.put(second)
+		require.Same(t, first, q.take())
+		require.Same(t, second, q.take())
+		taken := make(chan *passage, 2)
+		for range 2 {
+			go func() { taken <- q.take() }()
+		}
+		synctest.Wait()
+		require.Empty(t, taken)
+		q.close()
+		require.Nil(t, <-taken)
+		require.Nil(t, <-taken)
+	})
+}

@@ -1,0 +1,59 @@
+package consumer
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/cjrelay/cjrelay/internal/kafkatest"
+	"github.com/cjrelay/cjrelay/postback"
+	"github.com/cjrelay/cjrelay/schema"
+)
+
+func TestMemoryIsBoundedAndForgets(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	for offset := range int64(memoryLimit + 10) {
+		m.remember(schema.OutcomeRecord{Partition: int32(offset % 2), Offset: offset})
+	}
+	require.Equal(t, memoryLimit, m.size)
+	_, known := m.recall(0, memoryLimit+2)
+	require.False(t, known)
+	m.forget(0, memoryLimit)
+	require.Equal(t, memoryLimit/2, m.size)
+	_, known = m.recall(0, 10)
+	require.False(t, known)
+	_, known = m.recall(1, 11)
+	require.True(t, known, "another partition keeps its own")
+	m.remember(schema.OutcomeRecord{Partition: 1, Offset: 11})
+	require.Equal(t, memoryLimit/2, m.size, "once each")
+}
+
+// Kafka is away: CJ acknowledges, the outcome cannot be written, and the partition is lost. When it comes back the
+// order is not sent again.
+func TestAcknowledgedOrderOfALostPartitionIsNotSentAgainOnFake(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.readClicks(t)
+	sent := make(chan string, 10)
+	b.cj.answers(func(_ context.Context, id string) postback.Answer {
+		sent <- id
+		return acknowledged
+	})
+	down := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: b.config.OutcomesTopic, Err: kerr.NotEnoughReplicas, Count: -1})
+	b.confirm(t, 0, order("ORD-1"))
+	r := b.start(t)
+	require.Equal(t, "ORD-1", <-sent)
+	eventually(t, func() bool { return down.Hits() > 0 }, "the outcome is being written")
+	b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: b.config.Group, Err: kerr.UnknownMemberID, Count: 1})
+	eventually(t, func() bool { return b.log.count("partitions lost") == 1 }, "the partition is lost")
+	down.Remove()
+	b.requireCommitted(t, 0, 1)
+	require.Empty(t, sent, "it was sent once")
+	require.NotEmpty(t, b.outcomes(t))
+	r.halt(t)
+}
