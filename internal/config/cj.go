@@ -55,7 +55,7 @@ func (j CJ) check(c *checker) {
 		c.add("cj.endpoint", shownURL(j.Endpoint), problem, "leave it out for https://www.emjcd.com/u")
 	}
 	if j.EnterpriseID != "" && !isDigits(j.EnterpriseID) {
-		c.add("cj.enterprise_id", shown(j.EnterpriseID), "must be digits only, at most 20",
+		c.add("cj.enterprise_id", shown(j.EnterpriseID), "must be digits only, at most 19",
 			"take the Enterprise ID, CJ's CID parameter, not the Company ID of CJ's reports or a name")
 	}
 	j.checkActions(c)
@@ -77,7 +77,7 @@ func (j CJ) checkActions(c *checker) {
 				"use the name that orders carry in their action field")
 		}
 		if tracker := j.Actions[name]; !isDigits(tracker) {
-			c.add("cj.actions."+name, shown(tracker), "must be an action tracker id, digits only, at most 20",
+			c.add("cj.actions."+name, shown(tracker), "must be an action tracker id, digits only, at most 19",
 				"take it from CJ's integration engineer; it is CJ's TYPE parameter")
 		}
 	}

@@ -31,11 +31,13 @@ var placeholders = map[string]string{
 
 func TestExampleFile(t *testing.T) {
 	t.Parallel()
-	cfg, err := Load(exampleFile, nil)
+	_, err := Load(exampleFile, nil)
+	require.ErrorContains(t, err, "CJ_ENTERPRISE_ID", "copied without an account it must not report to somebody else's")
+	cfg, err := Load(exampleFile, []string{"CJ_ENTERPRISE_ID=1234567", "CJ_SALE_TRACKER_ID=398210"})
 	require.NoError(t, err)
 	comments := exampleComments(t)
 
-	t.Run("WorksAsItIs", func(t *testing.T) {
+	t.Run("WorksWithAnAccount", func(t *testing.T) {
 		t.Parallel()
 		require.NoError(t, cfg.Validate(ForRun))
 	})

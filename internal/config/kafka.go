@@ -35,7 +35,7 @@ type Registry struct {
 	// clicks.format is avro. Default: none.
 	URL string `koanf:"url"`
 	// Timeout bounds one request to the registry. A schema is asked for once, so this is felt only when a
-	// schema is new; a registry that is down delays orders and never fails them. Range 100ms to 60s.
+	// schema is new; a registry that is down delays orders and never fails them. Range 100ms to 5s.
 	// Default: 5s.
 	Timeout time.Duration `koanf:"timeout"`
 }
@@ -70,7 +70,7 @@ func (k Kafka) check(c *checker) {
 }
 
 func (r Registry) check(c *checker) {
-	within(c, "registry.timeout", r.Timeout, 100*time.Millisecond, time.Minute)
+	within(c, "registry.timeout", r.Timeout, 100*time.Millisecond, 5*time.Second)
 	if r.URL == "" {
 		return
 	}
