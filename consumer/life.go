@@ -96,9 +96,7 @@ func (l *life) intake(orders ...*passage) {
 			p.abandon()
 			continue
 		}
-		if outcome, known := l.consumer.memory.recall(l.partition, p.record.Offset); known {
-			p.outcome = outcome
-			p.conclude(outcome.Outcome, outcome.Reason, nil)
+		if p.wasDone() {
 			continue
 		}
 		if (p.order != nil || p.read(asking)) && !p.awaitsConfirmation() && !p.joinAlone() {

@@ -3,7 +3,9 @@ package consumer
 import (
 	"context"
 	"testing"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -18,7 +20,7 @@ func TestMemoryIsBoundedAndForgets(t *testing.T) {
 	t.Parallel()
 	m := newMemory()
 	for offset := range int64(memoryLimit + 10) {
-		m.remember(schema.OutcomeRecord{Partition: int32(offset % 2), Offset: offset})
+		m.acknowledged(schema.OutcomeRecord{Partition: int32(offset % 2), Offset: offset})
 	}
 	require.Equal(t, memoryLimit, m.size)
 	_, known := m.recall(0, memoryLimit+2)
@@ -27,10 +29,14 @@ func TestMemoryIsBoundedAndForgets(t *testing.T) {
 	require.Equal(t, memoryLimit/2, m.size)
 	_, known = m.recall(0, 10)
 	require.False(t, known)
-	_, known = m.recall(1, 11)
+	before, known := m.recall(1, 11)
 	require.True(t, known, "another partition keeps its own")
-	m.remember(schema.OutcomeRecord{Partition: 1, Offset: 11})
+	require.EqualValues(t, 11, before.outcome.Offset)
+	m.durable(1, 11)
+	m.acknowledged(schema.OutcomeRecord{Partition: 1, Offset: 11})
 	require.Equal(t, memoryLimit/2, m.size, "once each")
+	before, _ = m.recall(1, 11)
+	require.True(t, before.durable, "what is durable stays so")
 }
 
 // Kafka is away: CJ acknowledges, the outcome cannot be written, and the partition is lost. When it comes back the
@@ -56,4 +62,24 @@ func TestAcknowledgedOrderOfALostPartitionIsNotSentAgainOnFake(t *testing.T) {
 	require.Empty(t, sent, "it was sent once")
 	require.NotEmpty(t, b.outcomes(t))
 	r.halt(t)
+}
+
+// The outcomes are written but the group could not be told, and the partition is lost. When it comes back nothing
+// is done again: no postback, no dead letter, no outcome.
+func TestOrdersOfALostPartitionAreDoneOnceOnFake(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.readClicks(t)
+	b.cj.always(acknowledged)
+	b.config.CommitInterval = time.Hour
+	b.confirm(t, 0, order("ORD-1"), "garbage", order("ORD-2"))
+	r := b.start(t)
+	eventually(t, func() bool { return len(b.outcomes(t)) == 3 }, "three outcomes")
+	require.EqualValues(t, 0, b.committed(t, 0))
+	b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: b.config.Group, Err: kerr.UnknownMemberID, Count: 1})
+	eventually(t, func() bool { return testutil.ToFloat64(r.metrics.alreadyDone) == 3 }, "they are read again")
+	r.halt(t)
+	b.requireCommitted(t, 0, 3)
+	require.Len(t, b.outcomes(t), 3)
+	require.Len(t, b.Read(t, b.config.DeadLetterTopic), 1)
 }

@@ -87,6 +87,22 @@ func (p *passage) abandonWaiting() {
 	}
 }
 
+// wasDone ends an order that this process has done already, in an earlier life of its partition.
+func (p *passage) wasDone() bool {
+	before, known := p.consumer.memory.recall(p.partition, p.record.Offset)
+	switch {
+	case !known:
+		return false
+	case before.durable:
+		p.consumer.metrics.alreadyDone.Inc()
+		p.leave(p, true)
+	default:
+		p.outcome = *before.outcome
+		p.conclude(p.outcome.Outcome, p.outcome.Reason, nil)
+	}
+	return true
+}
+
 // awaitRegistry pauses the partition until the registry has told about this order's schema. It may be called
 // for every try; endAwait or the passage's end takes it back once.
 func (p *passage) awaitRegistry(err error) {
@@ -289,12 +305,13 @@ func (p *passage) conclude(kind schema.Kind, reason schema.Reason, cause error) 
 	p.outcome.Outcome, p.outcome.Reason, p.outcome.At = kind, reason, time.Now().UTC().Truncate(time.Millisecond)
 	finish := func(durable bool) {
 		if durable {
+			c.memory.durable(p.partition, p.record.Offset)
 			c.metrics.outcomes.WithLabelValues(string(kind), string(reason)).Inc()
 		}
 		p.leave(p, durable)
 	}
 	if kind == schema.Acknowledged {
-		c.memory.remember(p.outcome)
+		c.memory.acknowledged(p.outcome)
 	}
 	if kind != schema.DeadLetter {
 		c.journal.outcome(p.work, p.outcome, finish)

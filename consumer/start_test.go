@@ -251,6 +251,7 @@ func TestAddedPartitionStartsAtItsBeginning(t *testing.T) {
 	require.NoError(t, added.Error())
 	client := b.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(10*time.Millisecond))
 	eventually(t, func() bool {
+		client.ForceMetadataRefresh()
 		return client.ProduceSync(t.Context(), &kgo.Record{Topic: b.config.Topic, Partition: 1, Value: []byte(order("first"))}).FirstErr() == nil
 	}, "the added partition takes no order")
 	r.halt(t)

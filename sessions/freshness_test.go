@@ -140,6 +140,7 @@ func (b *bundle) produceTo(t *testing.T, partition int32, record *kgo.Record) {
 	record.Partition = partition
 	client := b.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(10*time.Millisecond))
 	require.Eventually(t, func() bool {
+		client.ForceMetadataRefresh()
 		again := *record
 		return client.ProduceSync(t.Context(), &again).FirstErr() == nil
 	}, long, 10*time.Millisecond)
