@@ -16,26 +16,6 @@ import (
 	"github.com/cjrelay/cjrelay/postback"
 )
 
-// hold makes CJ acknowledge only when told to, and tells which orders are being sent.
-func (c *cj) hold() (sending chan string, answer chan struct{}) {
-	sending, answer = make(chan string, 1000), make(chan struct{})
-	c.answers(func(ctx context.Context, id string) postback.Answer {
-		sending <- id
-		return after(ctx, answer)
-	})
-	return sending, answer
-}
-
-// after is CJ's acknowledgement once goOn is closed.
-func after(ctx context.Context, goOn <-chan struct{}) postback.Answer {
-	select {
-	case <-goOn:
-		return acknowledged
-	case <-ctx.Done():
-		return postback.Answer{Class: postback.Cancelled, Err: ctx.Err()}
-	}
-}
-
 func (r *running) partitions() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
