@@ -22,6 +22,7 @@ func (c *Consumer) onAssigned(_ context.Context, _ *kgo.Client, assigned map[str
 		c.lives[partition] = newLife(c, partition)
 		c.pauses.begin(c.lives[partition])
 	}
+	c.config.Clicks.Follow(assigned[c.config.Topic]...)
 	select {
 	case c.assigned <- struct{}{}:
 	default:
@@ -91,6 +92,7 @@ func (c *Consumer) onRevoked(ctx context.Context, _ *kgo.Client, revoked map[str
 	drain, cancel := context.WithTimeout(ctx, c.config.Drain)
 	defer cancel()
 	c.release(drain, lives)
+	c.config.Clicks.Unfollow(revoked[c.config.Topic]...)
 }
 
 // onLost ends the lives of partitions that are somebody else's already: nothing may be committed, and what
@@ -111,6 +113,7 @@ func (c *Consumer) onLost(_ context.Context, _ *kgo.Client, lost map[string][]in
 		l.end()
 		l.drain(l.work)
 	}
+	c.config.Clicks.Unfollow(lost[c.config.Topic]...)
 }
 
 // take removes the lives of partitions, so that no further record reaches them.

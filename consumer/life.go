@@ -123,12 +123,12 @@ const patience = time.Second
 func (l *life) awaitTable(gate *sessions.Gate) bool {
 	short, cancel := context.WithTimeout(l.open, patience)
 	defer cancel()
-	if gate.Wait(short) == nil {
+	if gate.Wait(short, l.partition) == nil {
 		return true
 	}
 	l.consumer.pauses.pause(l, PauseFreshness)
 	defer l.consumer.pauses.resume(l, PauseFreshness)
-	return gate.Wait(l.open) == nil
+	return gate.Wait(l.open, l.partition) == nil
 }
 
 // leave is the end of a passage. Only an order with a durable outcome completes its offset; one that was

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -205,12 +206,21 @@ func (p *passage) joinAlone() bool {
 
 // join asks the click table, which must be fresh for this order.
 func (p *passage) join() {
-	click, miss := p.consumer.config.Clicks.Lookup(p.order.SessionID, p.order.ConfirmedAt)
-	if miss != "" {
+	click, miss, err := p.consumer.config.Clicks.Lookup(p.partition, p.order.SessionID, p.order.ConfirmedAt)
+	switch {
+	case err != nil:
+		// The table says so itself, in readiness; no verdict is better than a wrong one.
+		p.after(p.backoff(), func() { p.intake(p) })
+	case miss == schema.ReasonWrongPartition:
+		p.conclude(schema.DeadLetter, miss, &schema.FieldError{
+			Field: "session_id", Value: fmt.Sprintf("of an order in partition %d", p.partition),
+			Rule: "is in another partition by clicks.partitioner: key the orders by session like the clicks, or set clicks.join to global",
+		})
+	case miss != "":
 		p.conclude(schema.Unattributed, miss, nil)
-		return
+	default:
+		p.build(click.ID, schema.ReasonJoined)
 	}
-	p.build(click.ID, schema.ReasonJoined)
 }
 
 // build makes the query, which never changes from here on, and queues the order for sending.

@@ -46,6 +46,9 @@ const (
 	ReasonUnbuildable Reason = "unbuildable"
 	// ReasonFuture: the order says that it was confirmed further in the future than clocks differ.
 	ReasonFuture Reason = "future"
+	// ReasonWrongPartition: the join is copartitioned, and the clicks of the order's session are in another
+	// partition than the order.
+	ReasonWrongPartition Reason = "wrong_partition"
 	// ReasonRejected: CJ answered with a status that rejects this order.
 	ReasonRejected Reason = "rejected"
 )
@@ -54,5 +57,5 @@ const (
 var Reasons = map[Kind][]Reason{
 	Acknowledged: {ReasonJoined, ReasonCarried},
 	Unattributed: {ReasonNoSession, ReasonNoClick, ReasonClickAfterOrder, ReasonClickExpired, ReasonClickErased, ReasonClickInvalid, ReasonNoConsent},
-	DeadLetter:   {ReasonMalformed, ReasonUnknownSchema, ReasonInvalidOrder, ReasonUnbuildable, ReasonFuture, ReasonRejected},
+	DeadLetter:   {ReasonMalformed, ReasonUnknownSchema, ReasonInvalidOrder, ReasonUnbuildable, ReasonFuture, ReasonWrongPartition, ReasonRejected},
 }

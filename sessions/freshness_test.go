@@ -42,11 +42,11 @@ func TestGateOpensOnlyAfterEverythingProducedBeforeIt(t *testing.T) {
 					return
 				}
 				gate := table.Gate()
-				if err := gate.Wait(t.Context()); err != nil {
+				if err := gate.Wait(t.Context(), 0); err != nil {
 					t.Error(err)
 					return
 				}
-				if click, miss := table.Lookup(session, noon); click.ID != want || miss != reason {
+				if click, miss, err := table.Lookup(0, session, noon); err != nil || click.ID != want || miss != reason {
 					t.Errorf("%s round %d: got %q %q, want %q %q", session, round, click.ID, miss, want, reason)
 					return
 				}
@@ -67,7 +67,8 @@ func TestEmptyTopicOpensTheGate(t *testing.T) {
 func TestSessionIsNeeded(t *testing.T) {
 	t.Parallel()
 	b := setup(t, kafkatest.Start(t), 1)
-	_, reason := b.open(t).Lookup("", noon)
+	_, reason, err := b.open(t).Lookup(0, "", noon)
+	require.NoError(t, err)
 	require.Equal(t, schema.ReasonNoSession, reason)
 }
 
@@ -103,7 +104,7 @@ func TestSlowReaderHoldsTheGate(t *testing.T) {
 	requireShut(t, gate)
 	close(goOn)
 	requireOpens(t, gate)
-	click, miss := table.Lookup("s-2", noon)
+	click, miss, _ := table.Lookup(0, "s-2", noon)
 	require.Empty(t, miss)
 	require.Equal(t, "second", click.ID)
 }
@@ -156,7 +157,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	waited := make(chan error, 1)
 	gate := table.Gate()
-	go func() { waited <- gate.Wait(ctx) }()
+	go func() { waited <- gate.Wait(ctx, 0) }()
 	cancel()
 	require.ErrorIs(t, <-waited, context.Canceled)
 }
@@ -164,7 +165,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 func TestRunEndsWithoutAnErrorAndLeavesNothing(t *testing.T) {
 	b := setup(t, kafkatest.Start(t), 1)
 	before := goleak.IgnoreCurrent()
-	table, err := Open(Config{Topic: b.topic, Window: window, Decode: b.decode, Client: b.Options()}, NewMemory())
+	table, err := Open(b.config(), NewMemory())
 	require.NoError(t, err)
 	expired, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()

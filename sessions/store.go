@@ -1,98 +1,84 @@
 package sessions
 
 import (
-	"slices"
-	"sync"
+	"errors"
 	"time"
-
-	"github.com/cjrelay/cjrelay/schema"
 )
 
-// Store keeps the clicks of each session. It is written by one goroutine and read by many.
+// Store keeps the clicks of each session, and with them how far each partition of the click topic was read to
+// get them. It is a copy of the topic that may be thrown away at any time. Begin comes first and Close last;
+// everything between is safe for concurrent use, but a partition belongs to one Batch at a time.
 type Store interface {
-	// Put adds a click. The same click again changes nothing.
-	Put(session string, click schema.Click)
-	// Erase forgets every click of the session and remembers only that it was erased.
-	Erase(session string)
-	// Spoil remembers that a click of the session could not be read.
-	Spoil(session string)
-	// History is what is known of the session. The caller must not change it.
-	History(session string) History
-	// Sessions is how many sessions are known.
-	Sessions() int
+	// Begin readies the store for a topic. What it holds of another topic or layout, or cannot be sure of, is
+	// set aside: then every checkpoint is zero.
+	Begin(origin Origin) error
+	// Checkpoint is how far a partition was read into what the store holds; zero when it holds nothing of it.
+	Checkpoint(partition int32) Checkpoint
+	// Drop forgets what came from a partition, and its checkpoint. Copartitioned keeps the others; Global
+	// keeps a session's clicks of all partitions together and forgets everything.
+	Drop(partition int32) error
+	// NewBatch makes a writer for one goroutine.
+	NewBatch() Batch
+	// History is what is known of the session. The partition counts only in a Copartitioned store, which looks
+	// nowhere else. The caller must not change what it gets. An error means that nobody can say; errors.Is
+	// ErrDamaged that nobody will before the store is made anew.
+	History(partition int32, session string) (History, error)
+	// Sessions is about how many sessions are known, and Size how many bytes they take on disk. Both are 0
+	// before Begin.
+	Sessions() int64
+	Size() int64
+	// Healthy is nil, or why the store cannot keep what it is given just now. It may be asked before Begin.
+	Healthy() error
+	// Close keeps everything that was committed for the next Begin.
+	Close() error
 }
 
-// History is what a store knows of one session.
-type History struct {
-	// Clicks are ordered by the time of their capture.
-	Clicks []schema.Click
-	// Erased: a tombstone removed earlier clicks.
-	Erased bool
-	// Spoiled: at least one click could not be read.
-	Spoiled bool
+// Batch collects changes until they are committed. It is used by one goroutine.
+type Batch interface {
+	// Add takes in one record of a partition, in offset order within it. The session is copied.
+	Add(partition int32, session []byte, change Change)
+	// Bytes is about how much memory the batch holds.
+	Bytes() int
+	// Commit makes the changes visible to History and keeps them together with the checkpoints, all or
+	// nothing, and empties the batch. After an error nothing has changed, the batch still holds everything, and
+	// Commit may be called again; errors.Is ErrDamaged means that it is of no use.
+	Commit(checkpoints map[int32]Checkpoint) error
 }
 
-// Memory is a Store in memory. It is rebuilt from the topic at every start.
-type Memory struct {
-	mu       sync.RWMutex
-	sessions map[string]History
+// ErrDamaged is in the error of a store that cannot trust its own files any more. It has noted that for the
+// next Begin, which sets them aside.
+var ErrDamaged = errors.New("the click table's files are damaged; a restart makes them anew from the topic")
+
+// Origin says what a store is filled from.
+type Origin struct {
+	// TopicID is Kafka's id of the click topic: one that is deleted and made anew has another.
+	TopicID [16]byte
+	// Layout is how sessions are kept.
+	Layout Layout
 }
 
-// NewMemory makes an empty Memory.
-func NewMemory() *Memory { return &Memory{sessions: map[string]History{}} }
+// Layout is how a store keeps the sessions of several partitions.
+type Layout string
 
-var _ Store = (*Memory)(nil)
+// The layouts.
+const (
+	// Global keeps a session's clicks of all partitions together.
+	Global Layout = "global"
+	// Copartitioned keeps each partition apart, so that it can be looked into and dropped alone.
+	Copartitioned Layout = "copartitioned"
+)
 
-// Put implements Store. Clicks may come in any order; two at the same time are kept in order of arrival.
-func (m *Memory) Put(session string, click schema.Click) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	history := m.sessions[session]
-	at, _ := slices.BinarySearchFunc(history.Clicks, click.CapturedAt, func(c schema.Click, t time.Time) int {
-		if c.CapturedAt.After(t) {
-			return 1
-		}
-		return -1
-	})
-	// A click that is read again must not pass one of the same time that came after it.
-	for before := at - 1; before >= 0 && history.Clicks[before].CapturedAt.Equal(click.CapturedAt); before-- {
-		if history.Clicks[before].ID == click.ID {
-			return
-		}
-	}
-	// Readers may hold the old slice: it is copied, never changed.
-	clicks := make([]schema.Click, 0, len(history.Clicks)+1)
-	clicks = append(append(append(clicks, history.Clicks[:at]...), click), history.Clicks[at:]...)
-	history.Clicks = clicks
-	m.sessions[session] = history
+// Checkpoint is how far a partition was read.
+type Checkpoint struct {
+	// Next is the offset of the next record to read.
+	Next int64
+	// Current is a time at which everything that the partition held was below Next, or at which reading began.
+	// A tombstone that was written since then must be read before the topic forgets it.
+	Current time.Time
+	// Agreeing is how many keys in a row, up to the last one read, lie where the partitioner puts them. It
+	// stops at AgreeingEnough.
+	Agreeing uint8
 }
 
-// Erase implements Store.
-func (m *Memory) Erase(session string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.sessions[session] = History{Erased: true}
-}
-
-// Spoil implements Store.
-func (m *Memory) Spoil(session string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	history := m.sessions[session]
-	history.Spoiled = true
-	m.sessions[session] = history
-}
-
-// History implements Store.
-func (m *Memory) History(session string) History {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.sessions[session]
-}
-
-// Sessions implements Store.
-func (m *Memory) Sessions() int {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return len(m.sessions)
-}
+// AgreeingEnough is how many click keys must agree with the partitioner before an order may be called stray.
+const AgreeingEnough = 100

@@ -71,42 +71,54 @@ func TestMemoryAndJudgeAgreeWithTheNaiveModel(t *testing.T) {
 	before := rapid.SampledFrom([]time.Duration{-time.Hour, -1, 0, 1, time.Hour, window - 1, window, window + 1})
 	rapid.Check(t, func(t *rapid.T) {
 		store, model := NewMemory(), map[string][]event{}
+		require.NoError(t, store.Begin(Origin{Layout: Global}))
+		batch := store.NewBatch()
 		for range rapid.IntRange(0, 14).Draw(t, "records") {
 			s := session.Draw(t, "session")
 			var e event
+			var change Change
 			switch rapid.IntRange(0, 7).Draw(t, "kind") {
 			case 0:
 				e.erase = true
-				store.Erase(s)
+				change = erase
 			case 1:
 				e.spoilt = true
-				store.Spoil(s)
+				change = spoil
 			default:
 				e.click = at(id.Draw(t, "id"), before.Draw(t, "before"))
-				store.Put(s, e.click)
+				change = put(e.click)
+			}
+			batch.Add(0, []byte(s), change)
+			if rapid.Bool().Draw(t, "commit") {
+				require.NoError(t, batch.Commit(nil))
 			}
 			model[s] = append(model[s], e)
 		}
+		require.NoError(t, batch.Commit(nil))
 		for s, events := range model {
 			order := noon.Add(before.Draw(t, "order"))
 			wantID, wantReason := verdict(events, order)
-			click, reason := judge(store.History(s), order, window)
+			history, err := store.History(0, s)
+			require.NoError(t, err)
+			click, reason := judge(history, order, window)
 			require.Equal(t, wantID, click.ID)
 			require.Equal(t, wantReason, reason)
 		}
-		require.Equal(t, len(model), store.Sessions())
+		require.EqualValues(t, len(model), store.Sessions())
 	})
 }
 
 func TestReadersSeeWholeHistories(t *testing.T) {
 	t.Parallel()
 	store := NewMemory()
+	require.NoError(t, store.Begin(Origin{Layout: Global}))
 	var readers sync.WaitGroup
 	done := make(chan struct{})
 	for range 4 {
 		readers.Go(func() {
 			for {
-				clicks := store.History("s").Clicks
+				history, _ := store.History(0, "s")
+				clicks := history.Clicks
 				for i := 1; i < len(clicks); i++ {
 					if clicks[i].CapturedAt.Before(clicks[i-1].CapturedAt) {
 						t.Error("a reader saw clicks out of order")
@@ -120,11 +132,15 @@ func TestReadersSeeWholeHistories(t *testing.T) {
 			}
 		})
 	}
+	batch := store.NewBatch()
 	for i := range 300 {
-		store.Put("s", at(fmt.Sprint(i), time.Duration(i*7919%300)*time.Second))
+		batch.Add(0, []byte("s"), put(at(fmt.Sprint(i), time.Duration(i*7919%300)*time.Second)))
+		require.NoError(t, batch.Commit(nil))
 	}
 	close(done)
 	readers.Wait()
-	require.Len(t, store.History("s").Clicks, 300)
-	require.Equal(t, 1, store.Sessions())
+	history, err := store.History(0, "s")
+	require.NoError(t, err)
+	require.Len(t, history.Clicks, 300)
+	require.EqualValues(t, 1, store.Sessions())
 }

@@ -39,10 +39,23 @@ func setup(t *testing.T, cluster *kafkatest.Cluster, partitions int32) *bundle {
 // open runs a table until the test ends.
 func (b *bundle) open(t *testing.T, options ...kgo.Opt) *Table {
 	t.Helper()
-	table, err := Open(Config{
-		Topic: b.topic, Window: window, Decode: b.decode, Client: append(b.Options(), options...),
+	config := b.config()
+	config.Client = append(config.Client, options...)
+	return run(t, b, config, NewMemory())
+}
+
+// config is how the bundle's tables are set.
+func (b *bundle) config() Config {
+	return Config{
+		Topic: b.topic, Window: window, Decode: b.decode, Client: b.Options(), BatchBytes: 1 << 20,
 		Log: slog.New(slog.NewTextHandler(&b.log, nil)),
-	}, NewMemory())
+	}
+}
+
+// run runs a table over a store until the test ends.
+func run(t *testing.T, b *bundle, config Config, store Store) *Table {
+	t.Helper()
+	table, err := Open(config, store)
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -71,7 +84,8 @@ func (b *bundle) tombstone(session string) *kgo.Record {
 func requireVerdict(t *testing.T, table *Table, session, id string, reason schema.Reason) {
 	t.Helper()
 	requireOpens(t, table.Gate())
-	click, miss := table.Lookup(session, noon)
+	click, miss, err := table.Lookup(0, session, noon)
+	require.NoError(t, err)
 	require.Equal(t, reason, miss)
 	require.Equal(t, id, click.ID)
 }
@@ -83,7 +97,7 @@ func requireOpens(t *testing.T, gate *Gate) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
-	require.NoError(t, gate.Wait(ctx), "the gate does not open")
+	require.NoError(t, gate.Wait(ctx, 0), "the gate does not open")
 }
 
 // requireShut gives the gate a moment to open, which it must not use. A slow machine can only make this pass.
@@ -91,7 +105,7 @@ func requireShut(t *testing.T, gate *Gate) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, gate.Wait(ctx), context.DeadlineExceeded, "the gate opened")
+	require.ErrorIs(t, gate.Wait(ctx, 0), context.DeadlineExceeded, "the gate opened")
 }
 
 // request makes the gate ask for its listing without waiting for it.
@@ -99,7 +113,7 @@ func request(t *testing.T, gate *Gate) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.ErrorIs(t, gate.Wait(ctx), context.Canceled)
+	require.ErrorIs(t, gate.Wait(ctx, 0), context.Canceled)
 }
 
 func requireReady(t *testing.T, table *Table) {

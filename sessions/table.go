@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -16,12 +17,23 @@ import (
 	"github.com/cjrelay/cjrelay/schema"
 )
 
-// Config sets a Table. Every field is needed.
+// Config sets a Table. Every field is needed unless it says otherwise.
 type Config struct {
 	// Topic is the compacted topic of clicks, keyed by session.
 	Topic string
+	// Layout is which of its partitions are read: Global (also when empty), all of them; Copartitioned, those that
+	// are followed.
+	Layout Layout
+	// Orders is the topic whose partitions the clicks' must match, and Partitioner how both are spread over them.
+	// Only a Copartitioned table needs them.
+	Orders      string
+	Partitioner schema.Partitioner
 	// Window is how long before an order a click may lie and still count for it.
 	Window time.Duration
+	// Only is the one session to read; empty for all.
+	Only string
+	// BatchBytes is how much memory each reader's batch may take. More makes a restore faster.
+	BatchBytes int
 	// Decode reads a click record's value.
 	Decode schema.ClickDecoder
 	// Client says how to reach Kafka: brokers, client id, security.
@@ -34,20 +46,28 @@ type Table struct {
 	config   Config
 	client   *kgo.Client
 	store    Store
+	readers  []*reader
 	progress *progress
 	lister   *lister
-	metrics  metrics
-	// topicID is the topic that the table is filled from, nil until it was listed once.
-	topicID atomic.Pointer[[16]byte]
+	intents  intents
+	// ours are the partitions that are followed.
+	ours    *set
+	metrics metrics
+	// topicID is the topic that the table is filled from, nil until it was listed once; tombstones is how long
+	// the topic keeps them, and belongs to the listing goroutine.
+	topicID    atomic.Pointer[[16]byte]
+	tombstones time.Duration
+	// partitions is how many the topic has, once known. Only a Copartitioned table keeps it.
+	partitions atomic.Int32
+	// damaged gets the error of a lookup that found the store damaged.
+	damaged chan error
 
-	// applying is set while the reader has records in hand.
-	applying        atomic.Bool
-	malformedLogged atomic.Bool
-	restored        atomic.Bool
-	troubles        troubles
+	malformedLogged, misplacedLogged atomic.Bool
+	restored                         atomic.Bool
+	troubles                         troubles
 }
 
-// Open makes a table that reads every partition of the topic into store. Nothing is read before Run.
+// Open makes a table that reads the topic into store. Nothing is read before Run.
 func Open(config Config, store Store) (*Table, error) {
 	options := append([]kgo.Opt{
 		// Committed clicks only, and the transaction markers too: an end of the topic that is a marker
@@ -56,6 +76,8 @@ func Open(config Config, store Store) (*Table, error) {
 		kgo.KeepControlRecords(),
 		// The default of 5 s is how long a newly added partition waits behind a long poll.
 		kgo.FetchMaxWait(250 * time.Millisecond),
+		kgo.FetchMaxBytes(16 << 20),
+		kgo.FetchMaxPartitionBytes(4 << 20),
 		// What retention removed is gone for every reader: going on at the log start loses nothing more.
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 	}, config.Client...)
@@ -63,29 +85,55 @@ func Open(config Config, store Store) (*Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("click table: %w", err)
 	}
-	return &Table{
+	if config.Layout == "" {
+		config.Layout = Global
+	}
+	t := &Table{
 		config:   config,
 		client:   client,
 		store:    store,
 		progress: newProgress(),
 		lister:   newLister(),
+		ours:     newSet(),
 		metrics:  newMetrics(),
-	}, nil
+		damaged:  make(chan error, 1),
+	}
+	for range min(runtime.GOMAXPROCS(0), maxReaders) {
+		t.readers = append(t.readers, newReader(t))
+	}
+	return t, nil
 }
 
-// Close ends the table's connections. Call it after Run has returned.
+// maxReaders bounds the goroutines that decode: beyond this Kafka and the disk are the limit.
+const maxReaders = 8
+
+// Close ends the table's connections. Call it after Run has returned. The store is its owner's to close.
 func (t *Table) Close() { t.client.Close() }
 
-// Run reads the topic until ctx ends, and returns nil then.
+// Run reads the topic until ctx ends, and returns nil then. An error means that the table must be made anew: a
+// restart does that.
 func (t *Table) Run(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return t.read(running) })
+	group.Go(func() error { return t.fetch(running) })
+	for _, r := range t.readers {
+		group.Go(func() error { return r.run(running) })
+	}
 	group.Go(func() error { return t.list(running) })
 	group.Go(func() error { return t.probe(running) })
 	group.Go(func() error {
-		if t.Gate().Wait(running) == nil {
+		select {
+		case err := <-t.damaged:
+			return err
+		case <-running.Done():
+			return running.Err()
+		}
+	})
+	group.Go(func() error {
+		select {
+		case <-t.lister.request().fresh:
 			t.restored.Store(true)
 			t.config.Log.Info("click table restored", "topic", t.config.Topic, "sessions", t.store.Sessions())
+		case <-running.Done():
 		}
 		return nil
 	})
@@ -96,18 +144,37 @@ func (t *Table) Run(ctx context.Context) error {
 }
 
 // Lookup finds the click that counts for an order of the session confirmed at that time, or the reason why
-// there is none. The verdict is only right after Wait of a Gate that was taken after the order was read.
-func (t *Table) Lookup(session string, at time.Time) (schema.Click, schema.Reason) {
+// there is none. The verdict is only right after Wait of a Gate that was taken after the order was read. The
+// partition is the order's own; only a Copartitioned table looks at it, and gives ReasonWrongPartition where the
+// session's clicks are in another. An error means that there is no verdict now: the lookup must be made again.
+func (t *Table) Lookup(partition int32, session string, at time.Time) (schema.Click, schema.Reason, error) {
 	if session == "" {
-		return schema.Click{}, schema.ReasonNoSession
+		return schema.Click{}, schema.ReasonNoSession, nil
 	}
-	return judge(t.store.History(session), at, t.config.Window)
+	if t.stray(partition, session) {
+		return schema.Click{}, schema.ReasonWrongPartition, nil
+	}
+	history, err := t.store.History(partition, session)
+	if err != nil {
+		if errors.Is(err, ErrDamaged) {
+			select {
+			case t.damaged <- err:
+			default:
+			}
+		}
+		return schema.Click{}, "", err
+	}
+	click, reason := judge(history, at, t.config.Window)
+	return click, reason, nil
 }
 
 // Ready is nil when the table has caught up once, reads without trouble and keeps up; otherwise it says what
 // is wrong.
 func (t *Table) Ready() error {
 	if err := t.troubles.first(); err != nil {
+		return err
+	}
+	if err := t.store.Healthy(); err != nil {
 		return err
 	}
 	if !t.restored.Load() {
@@ -132,104 +199,12 @@ func (t *Table) waitingSince() (since time.Time, waiting bool) {
 	return t.lister.waitingSince()
 }
 
-// read applies the topic's records to the store, in offset order within each partition.
-func (t *Table) read(ctx context.Context) error {
-	for {
-		fetches := t.client.PollFetches(ctx)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		t.applying.Store(true)
-		t.note(fetches)
-		var err error
-		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-			for _, record := range p.Records {
-				if err = t.apply(ctx, record); err != nil {
-					return
-				}
-			}
-			if n := len(p.Records); n > 0 {
-				t.progress.advance(p.Partition, p.Records[n-1].Offset+1)
-			}
-			t.progress.advance(p.Partition, p.LogStartOffset)
-		})
-		if err != nil {
-			return err
-		}
-		t.applying.Store(false)
-	}
-}
-
-// note keeps the reader's trouble for Ready: a table that cannot read looks like one with no new clicks.
-func (t *Table) note(fetches kgo.Fetches) {
-	var trouble error
-	fetches.EachError(func(topic string, partition int32, err error) {
-		trouble = fmt.Errorf("reading clicks from %s[%d]: %w", topic, partition, err)
-	})
-	if t.troubles.set(reading, trouble) && trouble != nil {
-		t.config.Log.Warn("click table cannot read; orders wait for it", "error", trouble)
-	}
-}
-
-// apply puts one record into the store. It waits out a registry that cannot be asked: skipping the click
-// would lose its publisher, and going on without it would give wrong verdicts.
-func (t *Table) apply(ctx context.Context, record *kgo.Record) error {
-	if record.Attrs.IsControl() {
-		return nil
-	}
-	session := string(record.Key)
-	if session == "" {
-		t.reject(record, errors.New("the record has no key: the key must be the session id"))
-		return nil
-	}
-	if record.Value == nil {
-		t.metrics.erased.Inc()
-		t.store.Erase(session)
-		return nil
-	}
-	waits := newWaits()
-	for {
-		click, err := t.config.Decode(ctx, record.Value, record.Timestamp)
-		if !errors.Is(err, schema.ErrUnavailable) {
-			t.troubles.set(decoding, nil)
-		}
-		switch {
-		case err == nil:
-			t.metrics.applied.Inc()
-			t.store.Put(session, click)
-			return nil
-		case errors.Is(err, schema.ErrUnavailable):
-			t.troubles.set(decoding, err)
-			select {
-			case <-time.After(waits.NextBackOff()):
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		case ctx.Err() != nil:
-			return ctx.Err()
-		default:
-			t.store.Spoil(session)
-			t.reject(record, err)
-			return nil
-		}
-	}
-}
-
 // newWaits gives the waits between tries of something that only others can heal. They stay short, so that
 // orders do not wait long after it has.
 func newWaits() *backoff.ExponentialBackOff {
 	waits := backoff.NewExponentialBackOff()
 	waits.MaxInterval = 5 * time.Second
 	return waits
-}
-
-// reject counts a malformed click. The session keeps its last good one.
-func (t *Table) reject(record *kgo.Record, err error) {
-	t.metrics.malformed.Inc()
-	if !t.malformedLogged.Swap(true) {
-		t.config.Log.Warn("malformed click skipped; later ones are only counted in cjrelay_clicks_total",
-			"topic", record.Topic, "partition", record.Partition, "offset", record.Offset, "error", err)
-	}
 }
 
 // Describe and Collect make the table a prometheus.Collector.
@@ -241,5 +216,6 @@ func (t *Table) Describe(descriptions chan<- *prometheus.Desc) {
 func (t *Table) Collect(collected chan<- prometheus.Metric) {
 	t.metrics.collect(collected)
 	collected <- prometheus.MustNewConstMetric(sessionsDesc, prometheus.GaugeValue, float64(t.store.Sessions()))
+	collected <- prometheus.MustNewConstMetric(bytesDesc, prometheus.GaugeValue, float64(t.store.Size()))
 	collected <- prometheus.MustNewConstMetric(behindDesc, prometheus.GaugeValue, float64(t.progress.behind()))
 }

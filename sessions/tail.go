@@ -27,8 +27,7 @@ func (t *Table) probe(ctx context.Context) error {
 			return ctx.Err()
 		}
 		positions, advances := t.progress.lacking()
-		// What the reader has in hand was read, whatever has become of it in the log.
-		if len(positions) > 0 && advances == before && !t.applying.Load() {
+		if len(positions) > 0 && advances == before {
 			t.probeTails(ctx, positions)
 		}
 		before = advances
@@ -38,13 +37,13 @@ func (t *Table) probe(ctx context.Context) error {
 // probeTails asks each partition's leader what stands at our position. Errors are left to the next probe:
 // the gate stays shut, which is safe.
 func (t *Table) probeTails(ctx context.Context, positions map[int32]int64) {
-	leaders, id, err := describe(ctx, t.client, t.config.Topic)
+	topic, err := t.describe(ctx)
 	// The offsets of a topic that was made anew say nothing about the clicks of the old one.
-	if err != nil || t.identify(id) != nil {
+	if err != nil {
 		return
 	}
 	for partition, position := range positions {
-		answer, err := t.fetch(ctx, leaders[partition], id, partition, position)
+		answer, err := t.look(ctx, topic, partition, position)
 		switch {
 		case err == nil:
 			t.progress.advance(partition, emptyUntil(answer, t.config.Topic, position))
@@ -58,20 +57,20 @@ func (t *Table) probeTails(ctx context.Context, positions map[int32]int64) {
 	}
 }
 
-// fetch reads one partition from a position, as the table's own client would.
-func (t *Table) fetch(ctx context.Context, leader int32, id [16]byte, partition int32, position int64) (*kmsg.FetchResponseTopicPartition, error) {
+// look reads one partition from a position, as the table's own client would.
+func (t *Table) look(ctx context.Context, topic described, partition int32, position int64) (*kmsg.FetchResponseTopicPartition, error) {
 	request := kmsg.NewPtrFetchRequest()
 	request.MaxBytes = 1 << 20
 	request.IsolationLevel = 1
 	request.SessionEpoch = -1
 	p := kmsg.NewFetchRequestTopicPartition()
 	p.Partition, p.FetchOffset, p.PartitionMaxBytes = partition, position, 1<<20
-	topic := kmsg.NewFetchRequestTopic()
-	topic.Topic, topic.TopicID = t.config.Topic, id
-	topic.Partitions = append(topic.Partitions, p)
-	request.Topics = append(request.Topics, topic)
+	asked := kmsg.NewFetchRequestTopic()
+	asked.Topic, asked.TopicID = t.config.Topic, topic.id
+	asked.Partitions = append(asked.Partitions, p)
+	request.Topics = append(request.Topics, asked)
 
-	response, err := t.client.Broker(int(leader)).RetriableRequest(ctx, request)
+	response, err := t.client.Broker(int(topic.leaders[partition])).RetriableRequest(ctx, request)
 	if err != nil {
 		return nil, err
 	}

@@ -47,12 +47,12 @@ func TestDeletedTailDoesNotOpenTheGateBeforeASlowReader(t *testing.T) {
 	require.Equal(t, "first", <-decoding)
 	gate := table.Gate()
 	request(t, gate)
-	require.Eventually(t, func() bool { positions, _ := table.progress.lacking(); return len(positions) > 0 }, long, time.Millisecond)
+	require.Eventually(t, func() bool { _, waiting := table.progress.waitingSince(); return waiting }, long, time.Millisecond)
 	b.deleteRecords(t, 2)
 	requireShut(t, gate)
 	close(goOn)
 	requireOpens(t, gate)
-	click, _ := table.Lookup("s-2", noon)
+	click, _, _ := table.Lookup(0, "s-2", noon)
 	require.Equal(t, "second", click.ID)
 }
 
@@ -94,7 +94,7 @@ func TestCompactedTopicGivesTheLastClicksAndErasuresOnFake(t *testing.T) {
 		requireVerdict(t, table, "s-2", "", schema.ReasonClickErased)
 		requireVerdict(t, table, "s-3", "", schema.ReasonClickErased)
 	}
-	require.Less(t, b.open(t).store.Sessions(), 4)
+	require.Less(t, b.open(t).store.Sessions(), int64(4))
 }
 
 // batch is what compaction leaves of a batch: its place, and perhaps records.

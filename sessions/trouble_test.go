@@ -70,7 +70,7 @@ func TestBrokersAwayDelayTheGateAndNothingElse(t *testing.T) {
 	requireShut(t, gate)
 	w.mend()
 	requireOpens(t, gate)
-	click, _ := table.Lookup("s", noon)
+	click, _, _ := table.Lookup(0, "s", noon)
 	require.Equal(t, "whileaway", click.ID)
 	requireReady(t, table)
 }
@@ -238,6 +238,12 @@ cjrelay_click_table_behind 0
 # HELP cjrelay_click_table_sessions Sessions that the click table knows.
 # TYPE cjrelay_click_table_sessions gauge
 cjrelay_click_table_sessions 0
+# HELP cjrelay_click_table_bytes Bytes that the click table takes on disk.
+# TYPE cjrelay_click_table_bytes gauge
+cjrelay_click_table_bytes 0
+# HELP cjrelay_clicks_misplaced_total Clicks that do not lie in the partition where clicks.partitioner puts their session; counted where the join is copartitioned.
+# TYPE cjrelay_clicks_misplaced_total counter
+cjrelay_clicks_misplaced_total 0
 # HELP cjrelay_clicks_total Records read from the click topic: applied, erased (a tombstone) or malformed (skipped).
 # TYPE cjrelay_clicks_total counter
 cjrelay_clicks_total{result="applied"} 0
@@ -272,7 +278,7 @@ func TestTopicMadeAnewGivesNoVerdict(t *testing.T) {
 	requireShut(t, table.Gate())
 	requireUnready(t, table, "deleted and made anew: restart")
 	requireShut(t, table.Gate())
-	click, _ := table.Lookup("s", noon)
+	click, _, _ := table.Lookup(0, "s", noon)
 	require.Equal(t, "old", click.ID, "the new topic's clicks must not be mixed with the old one's")
 	requireVerdict(t, b.open(t), "s", "new", "")
 }

@@ -6,9 +6,10 @@ import "sync"
 type source int
 
 const (
-	reading source = iota
+	fetching source = iota
 	listingEnds
 	decoding
+	storing
 	sources
 )
 
