@@ -35,11 +35,11 @@ vulnerable: ## known vulnerabilities of what we depend on; needs the vulnerabili
 	go tool govulncheck ./...
 
 .PHONY: test-kafka
-test-kafka: ## the integration tests on a real Kafka cluster; needs Java 17, Maven and kcat
+test-kafka: ## the integration tests on a real Kafka cluster; needs a JDK 17, Maven and kcat
 	@trap 'deploy/kafka/cluster.sh down' EXIT; \
 	deploy/kafka/cluster.sh up 1; \
 	export KAFKA_TEST_BROKERS=$$(deploy/kafka/cluster.sh brokers) LEDGER_ORDERS=$(LEDGER_ORDERS); \
-	go test -tags kafka -count=1 -timeout 15m -p 1 $(KAFKA_PACKAGES)
+	go test -tags kafka -count=1 -timeout 15m -p 1 $(KAFKA_PACKAGES) ./internal/interop
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s) each

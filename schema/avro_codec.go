@@ -20,6 +20,8 @@ func init() {
 type avroSchema struct {
 	root  *avroType
 	codec *goavro.Codec
+	// flatClick says that clicks are read without the codec.
+	flatClick bool
 }
 
 // compileAvro reads and checks a schema and builds its codec. The error says why the schema cannot be used.
@@ -32,7 +34,7 @@ func compileAvro(text string) (*avroSchema, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &avroSchema{root, codec}, nil
+	return &avroSchema{root, codec, root.isFlatClick()}, nil
 }
 
 // goavro keeps compiled patterns in a map without a lock.

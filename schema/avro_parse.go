@@ -138,7 +138,7 @@ func (p *avroParser) parseList(kind avroKind, schema map[string]any, namespace s
 	if kind == avroArray && element.empty {
 		return nil, errors.New("array of values that take no bytes: a few bytes could hold billions of them")
 	}
-	list := &avroType{kind: kind, element: element, height: 1, values: 1}
+	list := &avroType{kind: kind, element: element, height: 1, values: 1, mapped: kind == avroMap}
 	return list, list.contain(element)
 }
 
@@ -213,6 +213,7 @@ func (p *avroParser) parseFields(record *avroType, full string, fields any, name
 
 // contain counts a type that t holds, and refuses types that multiply.
 func (t *avroType) contain(of *avroType) error {
+	t.mapped = t.mapped || of.mapped
 	t.height = max(t.height, of.height+1)
 	if t.values += of.values; t.values > maxAvroValues {
 		return fmt.Errorf("one datum has more than %d values", maxAvroValues)

@@ -28,9 +28,14 @@ func scanAvro(t *avroType, value []byte) error {
 		}
 		return err
 	}
-	if len(scan.rest) > 0 {
+	return scan.end()
+}
+
+// end demands that nothing is left.
+func (s *avroScan) end() error {
+	if len(s.rest) > 0 {
 		return &InvalidError{Reason: ReasonMalformed, Err: fmt.Errorf("%d bytes are left after the datum; "+
-			"was it written with another schema than its schema id says?", len(scan.rest))}
+			"was it written with another schema than its schema id says?", len(s.rest))}
 	}
 	return nil
 }

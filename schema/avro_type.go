@@ -51,6 +51,8 @@ type avroType struct {
 	height, values int
 	// empty says that a datum takes no bytes at all, so that a list of any length takes none either.
 	empty bool
+	// mapped says that there is a map here or further inside. The scan does not see whether its keys repeat.
+	mapped bool
 }
 
 type avroField struct {

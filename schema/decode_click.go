@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"context"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -55,6 +56,19 @@ func (j *jsonClick) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		return err
 	})
 	return err
+}
+
+// decodeAvroClick reads a click in Confluent's wire format.
+func decodeAvroClick(ctx context.Context, registry *Registry, value []byte, recordTime time.Time) (Click, error) {
+	id, datum, err := cutWireHeader(value)
+	if err != nil {
+		return Click{}, &InvalidError{Reason: ReasonMalformed, Err: err}
+	}
+	schema, err := registry.schema(ctx, id)
+	if err != nil {
+		return Click{}, err
+	}
+	return schema.click(datum, recordTime)
 }
 
 // avroClick reads a click out of a native datum of the writer's type.

@@ -95,11 +95,7 @@ func NewClickDecoder(format string, registry *Registry, options ...DecodeOption)
 		}
 	case FormatAvro:
 		decode = func(ctx context.Context, value []byte, recordTime time.Time) (Click, error) {
-			native, of, err := registry.decode(ctx, value)
-			if err != nil {
-				return Click{}, err
-			}
-			return avroClick(native, of, recordTime)
+			return decodeAvroClick(ctx, registry, value, recordTime)
 		}
 	default:
 		return nil, fmt.Errorf("click format %s: must be %q, %q or %q", Quoted(format), FormatAvro, FormatJSON, FormatString)

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -182,10 +183,8 @@ func jsonScalar(dec *jsontext.Decoder, p path) (string, error) {
 
 // unquoted returns what a JSON string says, without a copy where it has no escapes.
 func unquoted(value jsontext.Value) ([]byte, error) {
-	for _, c := range value {
-		if c == '\\' {
-			return jsontext.AppendUnquote(nil, value)
-		}
+	if bytes.IndexByte(value, '\\') >= 0 {
+		return jsontext.AppendUnquote(nil, value)
 	}
 	return value[1 : len(value)-1], nil
 }
