@@ -55,7 +55,7 @@ func (r *reader) run(ctx context.Context) error {
 				return err
 			}
 			waiting.Reset(idle)
-			due = r.batch.Bytes() >= r.table.config.BatchBytes || len(r.groups) == 0 && !r.table.progress.moreToCome(r.hands)
+			due = int64(r.batch.Bytes()) >= r.table.config.BatchMemory/int64(len(r.table.readers)) || len(r.groups) == 0 && !r.table.progress.moreToCome(r.hands)
 		case <-waiting.C:
 			due = true
 		case <-dating.C:

@@ -47,7 +47,7 @@ func (b *bundle) open(t *testing.T, options ...kgo.Opt) *Table {
 // config is how the bundle's tables are set.
 func (b *bundle) config() Config {
 	return Config{
-		Topic: b.topic, Window: window, Decode: b.decode, Client: b.Options(), BatchBytes: 1 << 20,
+		Topic: b.topic, Window: window, Decode: b.decode, Client: b.Options(), BatchMemory: 4 << 20,
 		Log: slog.New(slog.NewTextHandler(&b.log, nil)),
 	}
 }
@@ -55,20 +55,34 @@ func (b *bundle) config() Config {
 // run runs a table over a store until the test ends.
 func run(t *testing.T, b *bundle, config Config, store Store) *Table {
 	t.Helper()
+	running := start(t, b, config, store)
+	t.Cleanup(running.stop)
+	return running.Table
+}
+
+// running is a table that the test stops itself.
+type running struct {
+	*Table
+	ended chan error
+	stop  func()
+}
+
+func start(t *testing.T, b *bundle, config Config, store Store) *running {
+	t.Helper()
 	table, err := Open(config, store)
 	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- table.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		require.NoError(t, <-ended)
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{Table: table, ended: make(chan error, 1)}
+	go func() { r.ended <- table.Run(ctx) }()
+	r.stop = func() {
+		cancel()
+		require.NoError(t, <-r.ended)
 		table.Close()
 		if t.Failed() {
 			t.Logf("log of the table:\n%s", b.log.String())
 		}
-	})
-	return table
+	}
+	return r
 }
 
 // click is a bare click id, caught that long before noon.
@@ -95,17 +109,27 @@ const long = time.Minute
 
 func requireOpens(t *testing.T, gate *Gate) {
 	t.Helper()
+	requireOpensFor(t, gate, 0)
+}
+
+func requireOpensFor(t *testing.T, gate *Gate, partition int32) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
-	require.NoError(t, gate.Wait(ctx, 0), "the gate does not open")
+	require.NoError(t, gate.Wait(ctx, partition), "the gate does not open")
 }
 
 // requireShut gives the gate a moment to open, which it must not use. A slow machine can only make this pass.
 func requireShut(t *testing.T, gate *Gate) {
 	t.Helper()
+	requireShutFor(t, gate, 0)
+}
+
+func requireShutFor(t *testing.T, gate *Gate, partition int32) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, gate.Wait(ctx, 0), context.DeadlineExceeded, "the gate opened")
+	require.ErrorIs(t, gate.Wait(ctx, partition), context.DeadlineExceeded, "the gate opened")
 }
 
 // request makes the gate ask for its listing without waiting for it.

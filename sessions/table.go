@@ -32,8 +32,8 @@ type Config struct {
 	Window time.Duration
 	// Only is the one session to read; empty for all.
 	Only string
-	// BatchBytes is how much memory each reader's batch may take. More makes a restore faster.
-	BatchBytes int
+	// BatchMemory is how many bytes of memory the batches of all readers may take. More makes a restore faster.
+	BatchMemory int64
 	// Decode reads a click record's value.
 	Decode schema.ClickDecoder
 	// Client says how to reach Kafka: brokers, client id, security.

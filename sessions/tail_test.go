@@ -18,8 +18,13 @@ import (
 // deleteRecords removes everything before the offset.
 func (b *bundle) deleteRecords(t *testing.T, before int64) {
 	t.Helper()
+	b.deleteRecordsOf(t, 0, before)
+}
+
+func (b *bundle) deleteRecordsOf(t *testing.T, partition int32, before int64) {
+	t.Helper()
 	var offsets kadm.Offsets
-	offsets.AddOffset(b.topic, 0, before, -1)
+	offsets.AddOffset(b.topic, partition, before, -1)
 	deleted, err := b.Admin.DeleteRecords(t.Context(), offsets)
 	require.NoError(t, err)
 	require.NoError(t, deleted.Error())

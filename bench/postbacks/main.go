@@ -50,6 +50,10 @@ func measure(orders, rounds, concurrency int, latency time.Duration, profile str
 	}
 	defer w.stop()
 	cfg := w.configuration(concurrency)
+	if cfg.Clicks.Dir, err = os.MkdirTemp("", "cjrelay-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(cfg.Clicks.Dir)
 	queries, err := w.fill(cfg, orders)
 	if err != nil {
 		return err

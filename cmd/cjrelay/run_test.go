@@ -41,12 +41,12 @@ func runs(t *testing.T, kafka *kafkatest.Cluster, cj *cjtest.Server) *process {
 	require.NoError(t, os.WriteFile(configuration, fmt.Appendf(nil, `
 kafka: {brokers: [%q]}
 orders: {topic: %s, group: %s, format: json, start: earliest}
-clicks: {topic: %s, format: string}
+clicks: {topic: %s, format: string, dir: %q}
 dead_letter: {topic: %s}
 outcomes: {topic: %s}
 cj: {endpoint: %q, enterprise_id: "1234567", actions: {sale: "398210"}}
 admin: {listen: "127.0.0.1:0"}
-`, kafka.Brokers[0], topic["orders"], kafkatest.Name("group"), topic["clicks"], topic["dlq"], topic["outcomes"], cj.Endpoint()), 0o600))
+`, kafka.Brokers[0], topic["orders"], kafkatest.Name("group"), topic["clicks"], t.TempDir(), topic["dlq"], topic["outcomes"], cj.Endpoint()), 0o600))
 
 	p := &process{Cmd: program(t, "run", "--config", configuration)}
 	stderr, err := p.StderrPipe()
@@ -112,9 +112,9 @@ func TestRunStopsAtOnceOnTheSecondSignal(t *testing.T) {
 func TestRunRefusesAClickTopicThatIsNotThere(t *testing.T) {
 	kafka := kafkatest.Start(t)
 	file := filepath.Join(t.TempDir(), "cjrelay.yaml")
-	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `{kafka: {brokers: [%q]}, orders: {format: json}, clicks: {topic: %s, format: string},
+	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, `{kafka: {brokers: [%q]}, orders: {format: json}, clicks: {topic: %s, format: string, dir: %q},
 		cj: {endpoint: "http://127.0.0.1:1/u", enterprise_id: "1", actions: {sale: "2"}}, admin: {listen: "127.0.0.1:0"}}`,
-		kafka.Brokers[0], kafkatest.Name("missing")), 0o600))
+		kafka.Brokers[0], kafkatest.Name("missing"), t.TempDir()), 0o600))
 	got := call(t, "", "run", "--config", file)
 	require.Equal(t, exitFailed, got.code)
 	require.Contains(t, got.err, "does not exist: make it with `cjrelay topics`")

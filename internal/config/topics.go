@@ -23,6 +23,14 @@ const (
 	JoinCopartitioned = "copartitioned"
 )
 
+// The partitioners of a co-partitioned join.
+const (
+	// Murmur2 is how Kafka's Java client, franz-go and kcat with partitioner=murmur2_random spread keys.
+	Murmur2 = "murmur2"
+	// CRC32 is how librdkafka spreads keys by default, so most clients in C, Python, .NET, PHP and Node.
+	CRC32 = "crc32"
+)
+
 // The words that orders.start may be, beside a time.
 const (
 	// StartEarliest fires every order that the topic still holds.
@@ -74,16 +82,27 @@ type Clicks struct {
 	// Format is how clicks are written in the topic: avro, json, or string for the bare click id.
 	// Default: avro.
 	Format string `koanf:"format"`
-	// Join is which clicks a process holds: global, all of them, whatever the key of an order is.
-	// The other way, copartitioned, comes with a later release. Default: global.
+	// Join is which clicks a process holds. global: all of them, whatever the key of an order is.
+	// copartitioned: those of its own order partitions, so that many processes share a table that is too large
+	// for one; both topics must have the same number of partitions, be keyed by session and be written with the
+	// same partitioner, and none of that may change. Default: global.
 	Join string `koanf:"join"`
+	// Partitioner is how the producers of a co-partitioned join spread keys over partitions: murmur2 or crc32.
+	// With the wrong one no order is called stray, and the log says that clicks do not lie where they should.
+	// Default: murmur2.
+	Partitioner string `koanf:"partitioner"`
 	// Window is how old a click may be when its order is confirmed. CJ's own cookie lives 395 days; a
 	// shorter window loses commissions that CJ would pay, a longer one sends orders that CJ does not
 	// attribute. Range 60s to 3650d. Default: 395d.
 	Window time.Duration `koanf:"window"`
-	// Dir is where the click table keeps its files. The table of this release lives in memory and writes
-	// none. Default: ./data.
+	// Dir is where the click table keeps its files, so that a restart reads only what is new. One process uses
+	// it at a time. It holds nothing that the topic does not: it may be lost or deleted while no process uses it.
+	// Count 100 bytes a session, twice while it is made. Default: ./data.
 	Dir string `koanf:"dir"`
+	// Memory bounds what the click table keeps in memory: recently used parts of its files, and clicks on their
+	// way there. More makes lookups and the first start faster. The whole process takes about 200MiB more.
+	// Range 32MiB to 64GiB. Default: 256MiB.
+	Memory Size `koanf:"memory"`
 }
 
 // DeadLetter is where orders go that cannot be sent.
@@ -111,7 +130,9 @@ func defaultOrders() Orders {
 }
 
 func defaultClicks() Clicks {
-	return Clicks{Topic: "cjevent", Format: Avro, Join: JoinGlobal, Window: 395 * day, Dir: "./data"}
+	return Clicks{
+		Topic: "cjevent", Format: Avro, Join: JoinGlobal, Partitioner: Murmur2, Window: 395 * day, Dir: "./data", Memory: 256 * MiB,
+	}
 }
 
 func (o Orders) check(c *checker) {
@@ -140,15 +161,13 @@ func (o Orders) check(c *checker) {
 func (k Clicks) check(c *checker) {
 	c.kafkaName("clicks.topic", k.Topic)
 	c.oneOf("clicks.format", k.Format, Avro, JSON, BareClick)
-	if k.Join == JoinCopartitioned {
-		c.add("clicks.join", k.Join, "is not supported yet and comes with a later release", "use "+JoinGlobal)
-	} else {
-		c.oneOf("clicks.join", k.Join, JoinGlobal)
-	}
+	c.oneOf("clicks.join", k.Join, JoinGlobal, JoinCopartitioned)
+	c.oneOf("clicks.partitioner", k.Partitioner, Murmur2, CRC32)
 	within(c, "clicks.window", k.Window, time.Minute, 3650*day)
 	if strings.TrimSpace(k.Dir) == "" {
 		c.missing("clicks.dir", "a directory is needed", "leave it out for ./data")
 	}
+	within(c, "clicks.memory", k.Memory, 32*MiB, 64*GiB)
 }
 
 // checkTopics refuses topics that are the same: a dead letter in the order topic would be read as an order,

@@ -51,7 +51,7 @@ func (s *shop) spawn(t *testing.T) (kill func()) {
 	for key, value := range map[string]any{
 		"KAFKA__BROKERS": strings.Join(cfg.Kafka.Brokers, ","), "KAFKA__SESSION_TIMEOUT": cfg.Kafka.SessionTimeout,
 		"ORDERS__TOPIC": cfg.Orders.Topic, "ORDERS__GROUP": cfg.Orders.Group, "ORDERS__FORMAT": cfg.Orders.Format, "ORDERS__START": cfg.Orders.Start,
-		"CLICKS__TOPIC": cfg.Clicks.Topic, "CLICKS__FORMAT": cfg.Clicks.Format,
+		"CLICKS__TOPIC": cfg.Clicks.Topic, "CLICKS__FORMAT": cfg.Clicks.Format, "CLICKS__DIR": t.TempDir(),
 		"DEAD_LETTER__TOPIC": cfg.DeadLetter.Topic, "OUTCOMES__TOPIC": cfg.Outcomes.Topic,
 		"CJ__ENDPOINT": cfg.CJ.Endpoint, "CJ__ENTERPRISE_ID": cfg.CJ.EnterpriseID, "CJ__ACTIONS__SALE": cfg.CJ.Actions["sale"],
 		"DELIVERY__CONCURRENCY": cfg.Delivery.Concurrency, "DELIVERY__COMMIT_INTERVAL": cfg.Delivery.CommitInterval,

@@ -3,6 +3,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -29,6 +30,7 @@ import (
 type Relay struct {
 	config   config.Config
 	log      *slog.Logger
+	clicks   *sessions.Disk
 	table    *sessions.Table
 	client   *postback.Client
 	gate     *breaker.Gate
@@ -63,18 +65,27 @@ func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	table, err := sessions.Open(sessions.Config{
-		Topic: cfg.Clicks.Topic, Window: cfg.Clicks.Window, Decode: decodeClick, Client: Kafka(cfg.Kafka), Log: log,
-	}, sessions.NewMemory())
+	partitioner, err := schema.NewPartitioner(cfg.Clicks.Partitioner)
 	if err != nil {
 		return nil, err
+	}
+	clicks, err := sessions.OpenDisk(sessions.DiskConfig{Dir: cfg.Clicks.Dir, MemoryBytes: int64(cfg.Clicks.Memory), Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("clicks.dir: %w", err)
+	}
+	table, err := sessions.Open(sessions.Config{
+		Topic: cfg.Clicks.Topic, Layout: sessions.Layout(cfg.Clicks.Join), Orders: cfg.Orders.Topic, Partitioner: partitioner,
+		Window: cfg.Clicks.Window, BatchMemory: int64(cfg.Clicks.Memory) / 4, Decode: decodeClick, Client: Kafka(cfg.Kafka), Log: log,
+	}, clicks)
+	if err != nil {
+		return nil, errors.Join(err, clicks.Close())
 	}
 	gate := breaker.New(breaker.Config{
 		Concurrency: cfg.Delivery.Concurrency, ConsecutiveOrders: cfg.Breaker.ConsecutiveOrders, FailureRate: cfg.Breaker.FailureRate,
 		MinSamples: cfg.Breaker.MinSamples, Open: cfg.Breaker.Open, Probes: cfg.Breaker.Probes, Window: cfg.Breaker.Window,
 	})
 	return &Relay{
-		config: cfg, log: log, table: table, client: client, gate: gate,
+		config: cfg, log: log, clicks: clicks, table: table, client: client, gate: gate,
 		consumer: consumer.New(consumer.Config{
 			Topic: cfg.Orders.Topic, Group: cfg.Orders.Group, Start: start(cfg.Orders), EnterpriseID: cfg.CJ.EnterpriseID,
 			DeadLetterTopic: cfg.DeadLetter.Topic, OutcomesTopic: cfg.Outcomes.Topic, Version: version.String(),
@@ -105,6 +116,7 @@ func Kafka(kafka config.Kafka) []kgo.Opt {
 func Names(cfg config.Config) topics.Names {
 	return topics.Names{
 		Orders: cfg.Orders.Topic, Clicks: cfg.Clicks.Topic, DeadLetter: cfg.DeadLetter.Topic, Outcomes: cfg.Outcomes.Topic, Window: cfg.Clicks.Window,
+		Copartitioned: cfg.Clicks.Join == config.JoinCopartitioned,
 	}
 }
 
@@ -122,8 +134,9 @@ func start(orders config.Orders) consumer.Start {
 }
 
 // Run works until ctx ends, then stops gracefully. It refuses to start without a compacted click topic.
-func (r *Relay) Run(ctx context.Context) error {
+func (r *Relay) Run(ctx context.Context) (err error) {
 	defer r.client.Close()
+	defer func() { err = errors.Join(err, r.clicks.Close()) }()
 	defer r.table.Close()
 	if err := r.checkTopics(ctx); err != nil {
 		return err

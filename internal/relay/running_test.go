@@ -34,8 +34,10 @@ var errHalted = errors.New("the relay has stopped")
 func (s *shop) start(t *testing.T) *running {
 	t.Helper()
 	run := &running{metrics: prometheus.NewRegistry(), log: &logText{}}
+	cfg := s.config
+	cfg.Clicks.Dir = s.dirs.claim(t)
 	var err error
-	run.Relay, err = relay.New(s.config, slog.New(slog.NewTextHandler(run.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	run.Relay, err = relay.New(cfg, slog.New(slog.NewTextHandler(run.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	require.NoError(t, err)
 	require.NoError(t, run.Register(run.metrics))
 	ctx, stop := context.WithCancel(context.Background())
@@ -43,6 +45,7 @@ func (s *shop) start(t *testing.T) *running {
 	run.stop, run.over = stop, over
 	go func() {
 		err := run.Run(ctx)
+		s.dirs.free(cfg.Clicks.Dir)
 		if err == nil {
 			err = errHalted
 		}

@@ -34,6 +34,7 @@ type shop struct {
 	// now is the time of the shop's orders unless they say otherwise.
 	now    time.Time
 	relays []*running
+	dirs   *clickDirs
 	watch  *kgo.Client // of the outcomes
 	seen   []schema.OutcomeRecord
 	// crashed allows an order to have been acknowledged more than once, with an outcome each.
@@ -48,7 +49,7 @@ func open(t *testing.T, partitions int32, options ...cjtest.Option) *shop {
 
 func openOn(t *testing.T, kafka *kafkatest.Cluster, partitions int32, options ...cjtest.Option) *shop {
 	t.Helper()
-	s := &shop{kafka: kafka, now: time.Now().Add(-time.Minute).UTC().Truncate(time.Millisecond)}
+	s := &shop{kafka: kafka, dirs: &clickDirs{}, now: time.Now().Add(-time.Minute).UTC().Truncate(time.Millisecond)}
 	cj, err := cjtest.Start(append(options, cjtest.WithEnterpriseIDs(enterpriseID), cjtest.WithActions(saleTracker))...)
 	require.NoError(t, err)
 	t.Cleanup(cj.Close)

@@ -115,6 +115,10 @@ func TestTopicsThatCannotWorkAreRefused(t *testing.T) {
 		{"ClickTopicNotCompacted", func(t *testing.T, s *shop) {
 			s.config.Clicks.Topic = s.kafka.Topic(t, "plain", 1, map[string]string{"cleanup.policy": "delete"})
 		}, []string{"clicks.topic", "is not compacted", "cleanup.policy=delete", "compact,delete"}},
+		{"ClickPartitionsThatDoNotMatch", func(t *testing.T, s *shop) {
+			s.config.Clicks.Join = config.JoinCopartitioned
+			s.config.Clicks.Topic = s.kafka.Topic(t, "three", 3, map[string]string{"cleanup.policy": "compact,delete"})
+		}, []string{"has 3 partitions and orders.topic", "has 1", "copartitioned", "or set clicks.join to global"}},
 		{"NoOrderTopic", func(_ *testing.T, s *shop) { s.config.Orders.Topic += "-missing" }, []string{"orders.topic", "-missing", "does not exist"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

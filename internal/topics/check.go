@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -35,8 +37,14 @@ func look(ctx context.Context, admin *kadm.Client, names Names) ([]Topic, map[st
 		}
 		actual[name] = settings
 	}
+	if names.Copartitioned {
+		if err := count(ctx, admin, actual); err != nil {
+			return nil, nil, err
+		}
+	}
 	retention, bytes := ordersSettings(actual[names.Orders])
-	return Plan(names, retention, bytes), actual, nil
+	orderPartitions, _ := strconv.Atoi(actual[names.Orders][partitions])
+	return Plan(names, retention, bytes, orderPartitions), actual, nil
 }
 
 // ordersSettings are the retention of the orders, less than zero for ever, and their largest record. What the
@@ -53,6 +61,20 @@ func ordersSettings(settings map[string]string) (retention time.Duration, bytes 
 		bytes = limit
 	}
 	return retention, bytes
+}
+
+// count adds to the settings of topics that exist how many partitions they have.
+func count(ctx context.Context, admin *kadm.Client, actual map[string]map[string]string) error {
+	listed, err := admin.ListTopics(ctx, slices.Collect(maps.Keys(actual))...)
+	if err != nil {
+		return fmt.Errorf("asking for the topics' partitions: %w", err)
+	}
+	for name, settings := range actual {
+		if settings != nil && listed.Has(name) {
+			settings[partitions] = strconv.Itoa(len(listed[name].Partitions))
+		}
+	}
+	return nil
 }
 
 // describe reads one topic's settings, nil when there is no such topic.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -12,8 +13,9 @@ import (
 )
 
 // Create makes the topics that are missing, each with that many partitions and replicas (-1 for the
-// cluster's default), and checks the others. It never changes a topic that exists.
-func Create(ctx context.Context, admin *kadm.Client, names Names, partitions int32, replication int16) ([]Finding, error) {
+// cluster's default), and checks the others. Clicks that are co-partitioned get as many partitions as the orders
+// have. It never changes a topic that exists.
+func Create(ctx context.Context, admin *kadm.Client, names Names, wanted int32, replication int16) ([]Finding, error) {
 	plan, actual, err := look(ctx, admin, names)
 	if err != nil {
 		return nil, err
@@ -25,7 +27,7 @@ func Create(ctx context.Context, admin *kadm.Client, names Names, partitions int
 			findings = append(findings, topic.compare(actual[topic.Name])...)
 			continue
 		}
-		made, err := topic.create(ctx, admin, partitions, replication)
+		made, err := topic.create(ctx, admin, wanted, replication)
 		if err != nil {
 			return findings, err
 		}
@@ -42,12 +44,16 @@ func Create(ctx context.Context, admin *kadm.Client, names Names, partitions int
 }
 
 // create makes the topic, or checks it when somebody else made it in the meantime.
-func (t Topic) create(ctx context.Context, admin *kadm.Client, partitions int32, replication int16) ([]Finding, error) {
+func (t Topic) create(ctx context.Context, admin *kadm.Client, wanted int32, replication int16) ([]Finding, error) {
 	configs := map[string]*string{}
 	for _, setting := range t.Settings {
-		configs[setting.Key] = &setting.Value
+		if setting.Key != partitions {
+			configs[setting.Key] = &setting.Value
+		} else if n, err := strconv.ParseInt(setting.Value, 10, 32); err == nil {
+			wanted = int32(n)
+		}
 	}
-	response, err := admin.CreateTopic(ctx, partitions, replication, configs, t.Name)
+	response, err := admin.CreateTopic(ctx, wanted, replication, configs, t.Name)
 	switch {
 	case err == nil:
 		_, err := visible(ctx, admin, t.Name)

@@ -41,7 +41,8 @@ func (t Topic) compare(actual map[string]string) []Finding {
 	return findings
 }
 
-// Fatal picks out what a consumer must not start with: clicks that are missing or not compacted.
+// Fatal picks out what a consumer must not start with: clicks that are missing, not compacted, or spread over
+// another number of partitions than the orders that they are co-partitioned with.
 func Fatal(findings []Finding, names Names) error {
 	for _, f := range findings {
 		if f.Topic != names.Clicks {
@@ -49,6 +50,9 @@ func Fatal(findings []Finding, names Names) error {
 		}
 		if f.Status == Missing {
 			return fmt.Errorf("clicks.topic %q does not exist: make it with `cjrelay topics`", names.Clicks)
+		}
+		if f.Setting == partitions && !f.Good() {
+			return fmt.Errorf("clicks.topic %q has %s partitions and orders.topic %q has %s: %s", names.Clicks, f.Have, names.Orders, f.Want, f.Why)
 		}
 		if f.Setting == "cleanup.policy" && !hasPolicy(f.Have, "compact") {
 			return fmt.Errorf("clicks.topic %q is not compacted (cleanup.policy=%s): set cleanup.policy=compact,delete, "+

@@ -19,10 +19,13 @@ const (
 	deadLetterHeadroom = 64 << 10
 )
 
-// Names are the topics of one set-up and the attribution window that their retention follows.
+// Names are the topics of one set-up and what their settings follow from.
 type Names struct {
 	Orders, Clicks, DeadLetter, Outcomes string
-	Window                               time.Duration
+	// Window is the attribution window.
+	Window time.Duration
+	// Copartitioned asks for as many click partitions as order partitions.
+	Copartitioned bool
 }
 
 // Topic is one topic as it should be.
@@ -40,10 +43,18 @@ type Setting struct {
 	ok  func(actual string) bool
 }
 
-// Plan is how the topics should be, given the retention of the orders, where less than zero means for ever,
-// and their largest record in bytes. The orders come first.
-func Plan(names Names, orderRetention time.Duration, orderBytes int64) []Topic {
+// partitions stands among a topic's settings for how many it has, though it is none of Kafka's.
+const partitions = "partitions"
+
+// Plan is how the topics should be, given the orders as they are: their retention, where less than zero means
+// for ever, their largest record in bytes, and their partitions, 0 while nobody knows. The orders come first.
+func Plan(names Names, orderRetention time.Duration, orderBytes int64, orderPartitions int) []Topic {
 	clicks := Topic{Role: "clicks", Name: names.Clicks}
+	if names.Copartitioned && orderPartitions > 0 {
+		count := strconv.Itoa(orderPartitions)
+		clicks.require(partitions, count, is(count), "clicks.join is copartitioned: orders look for their click in the partition of their own number; "+
+			"give both topics as many (kafka-topics.sh --alter --partitions) and write the clicks anew, or set clicks.join to global")
+	}
 	clicks.require("cleanup.policy", "compact,delete", func(actual string) bool {
 		return hasPolicy(actual, "compact") && hasPolicy(actual, "delete")
 	}, "without compact a restart reads every click ever made; without delete they are kept for ever")

@@ -13,7 +13,7 @@ func TestPlan(t *testing.T) {
 	t.Parallel()
 	t.Run("FollowsTheOrdersTopic", func(t *testing.T) {
 		t.Parallel()
-		plan := topics.Plan(names, 7*day, 1_048_588)
+		plan := topics.Plan(names, 7*day, 1_048_588, 0)
 		require.Equal(t, map[string]string{}, settings(plan, orders), "the platform's own")
 		require.Equal(t, map[string]string{
 			"cleanup.policy": "compact,delete", "retention.ms": days(395 + 7 + 30), "min.compaction.lag.ms": days(7 + 7), "delete.retention.ms": days(30),
@@ -23,17 +23,17 @@ func TestPlan(t *testing.T) {
 	})
 	t.Run("KeepsClicksForEverWhereOrdersAreKeptForEver", func(t *testing.T) {
 		t.Parallel()
-		plan := settings(topics.Plan(names, -time.Millisecond, 1_048_588), clicks)
+		plan := settings(topics.Plan(names, -time.Millisecond, 1_048_588, 0), clicks)
 		require.Equal(t, forever, plan["retention.ms"])
 		require.Equal(t, days(395+7), plan["min.compaction.lag.ms"])
 	})
 	t.Run("KeepsTheLargestRecordWithinWhatKafkaCanWrite", func(t *testing.T) {
 		t.Parallel()
-		require.Equal(t, "2147483647", settings(topics.Plan(names, day, 2147483647), dlq)["max.message.bytes"])
+		require.Equal(t, "2147483647", settings(topics.Plan(names, day, 2147483647, 0), dlq)["max.message.bytes"])
 	})
 	t.Run("SaysWhyForEverySetting", func(t *testing.T) {
 		t.Parallel()
-		for _, topic := range topics.Plan(names, day, 1000) {
+		for _, topic := range topics.Plan(names, day, 1000, 0) {
 			for _, setting := range topic.Settings {
 				require.NotEmpty(t, setting.Why, "%s %s", topic.Role, setting.Key)
 			}
