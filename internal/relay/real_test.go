@@ -3,10 +3,8 @@
 package relay_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -20,32 +18,6 @@ import (
 
 // These tests drive the relay with other people's programs, as a user would: Kafka's own tools and kcat. They
 // need a real cluster, and fail without it or without the programs: passing over them would say nothing.
-
-// run runs a program with that input and returns what it prints.
-func (s *shop) run(t *testing.T, input, name string, arguments ...string) string {
-	t.Helper()
-	require.True(t, s.kafka.Real(), "set KAFKA_TEST_BROKERS to the brokers of a real cluster, see deploy/kafka/cluster.sh")
-	path, err := exec.LookPath(name)
-	require.NoError(t, err, "%s is missing", name)
-	command := exec.CommandContext(t.Context(), path, arguments...)
-	command.Stdin = strings.NewReader(input)
-	var output, errors bytes.Buffer
-	command.Stdout, command.Stderr = &output, &errors
-	require.NoError(t, command.Run(), "%v: %s", command.Args, errors.String())
-	return output.String()
-}
-
-// tool runs one of Kafka's own command line tools, named without "kafka-" and ".sh".
-func (s *shop) tool(t *testing.T, input, name string, arguments ...string) string {
-	t.Helper()
-	at := []string{"tool", name, "--bootstrap-server", strings.Join(s.kafka.Brokers, ",")}
-	return s.run(t, input, "../../deploy/kafka/cluster.sh", append(at, arguments...)...)
-}
-
-func (s *shop) kcat(t *testing.T, input string, arguments ...string) string {
-	t.Helper()
-	return s.run(t, input, "kcat", append([]string{"-b", strings.Join(s.kafka.Brokers, ",")}, arguments...)...)
-}
 
 // clickLines are bare clicks of two sessions, one a line behind its key.
 func (s *shop) clickLines() string {
@@ -88,15 +60,15 @@ func TestRealConsoleProducerAndConsumer(t *testing.T) {
 	t.Parallel()
 	s := openText(t)
 	keyed := []string{"--reader-property", "parse.key=true", "--reader-property", "key.separator=|"}
-	s.tool(t, s.clickLines(), "console-producer", append(keyed, "--topic", s.config.Clicks.Topic)...)
+	s.kafka.Tool(t, s.clickLines(), "console-producer", append(keyed, "--topic", s.config.Clicks.Topic)...)
 	r := s.start(t)
-	s.tool(t, s.orderLines(t), "console-producer", append(keyed, "--topic", s.config.Orders.Topic)...)
+	s.kafka.Tool(t, s.orderLines(t), "console-producer", append(keyed, "--topic", s.config.Orders.Topic)...)
 	s.awaitOutcomes(t, 4)
 	r.halt(t)
 
-	printed := s.tool(t, "", "console-consumer", "--topic", s.config.Outcomes.Topic, "--from-beginning", "--max-messages", "4", "--timeout-ms", "60000")
+	printed := s.kafka.Tool(t, "", "console-consumer", "--topic", s.config.Outcomes.Topic, "--from-beginning", "--max-messages", "4", "--timeout-ms", "60000")
 	require.Len(t, strings.Split(strings.TrimSpace(printed), "\n"), 4)
-	letters := s.tool(t, "", "console-consumer", "--topic", s.config.DeadLetter.Topic, "--from-beginning", "--max-messages", "1", "--timeout-ms", "60000",
+	letters := s.kafka.Tool(t, "", "console-consumer", "--topic", s.config.DeadLetter.Topic, "--from-beginning", "--max-messages", "1", "--timeout-ms", "60000",
 		"--formatter-property", "print.key=true", "--formatter-property", "print.headers=true")
 	require.Contains(t, letters, "cjrelay-reason:malformed")
 	require.Contains(t, letters, "key-bad\t{\"order_id\": ")
@@ -118,13 +90,13 @@ type outcomeLine struct {
 func TestRealKcatProducesAndReadsTheOutcomes(t *testing.T) {
 	t.Parallel()
 	s := openText(t)
-	s.kcat(t, s.clickLines(), "-P", "-t", s.config.Clicks.Topic, "-K", "|")
+	s.kafka.Kcat(t, s.clickLines(), "-P", "-t", s.config.Clicks.Topic, "-K", "|")
 	s.start(t)
-	s.kcat(t, s.orderLines(t), "-P", "-t", s.config.Orders.Topic, "-K", "|", "-H", "source=kcat")
+	s.kafka.Kcat(t, s.orderLines(t), "-P", "-t", s.config.Orders.Topic, "-K", "|", "-H", "source=kcat")
 	s.awaitOutcomes(t, 4)
 
 	lines := map[string]outcomeLine{}
-	for line := range strings.Lines(s.kcat(t, "", "-C", "-q", "-t", s.config.Outcomes.Topic, "-o", "beginning", "-e", "-f", "%k %s\n")) {
+	for line := range strings.Lines(s.kafka.Kcat(t, "", "-C", "-q", "-t", s.config.Outcomes.Topic, "-o", "beginning", "-e", "-f", "%k %s\n")) {
 		key, value, _ := strings.Cut(line, " ")
 		var outcome outcomeLine
 		require.NoError(t, json.Unmarshal([]byte(value), &outcome), line)
@@ -136,7 +108,7 @@ func TestRealKcatProducesAndReadsTheOutcomes(t *testing.T) {
 		Status: 200, At: acknowledged.At}, acknowledged)
 	require.NotEmpty(t, acknowledged.At)
 	require.Equal(t, "unattributed", lines[enterpriseID+"|sale|ORD-b"].Outcome)
-	letter := s.kcat(t, "", "-C", "-q", "-t", s.config.DeadLetter.Topic, "-o", "beginning", "-e", "-f", "%k %s %h\n")
+	letter := s.kafka.Kcat(t, "", "-C", "-q", "-t", s.config.DeadLetter.Topic, "-o", "beginning", "-e", "-f", "%k %s %h\n")
 	require.True(t, strings.HasPrefix(letter, `key-bad {"order_id":  source=kcat,cjrelay-reason=malformed,cjrelay-error=`), letter)
 	s.requireThree(t)
 }
@@ -173,7 +145,7 @@ func (s *shop) lag(t *testing.T) int64 {
 // toolLag is the sum of the column LAG that kafka-consumer-groups prints, which must have that many partitions.
 func (s *shop) toolLag(t *testing.T, partitions int) int {
 	t.Helper()
-	printed := s.tool(t, "", "consumer-groups", "--describe", "--group", s.config.Orders.Group)
+	printed := s.kafka.Tool(t, "", "consumer-groups", "--describe", "--group", s.config.Orders.Group)
 	column, sum, rows := -1, 0, 0
 	for line := range strings.Lines(printed) {
 		fields := strings.Fields(line)
