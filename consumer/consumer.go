@@ -81,6 +81,12 @@ type Consumer struct {
 	pauses  *pauses
 	queue   *queue
 	memory  *memory
+	// aheadLimit is the constant of that name; tests make it smaller.
+	aheadLimit int
+	// taken is how many orders CJ has acknowledged.
+	taken atomic.Int64
+	// retention is how long the orders' topic keeps a record, 0 when for ever.
+	retention time.Duration
 	// lastFailure is why the latest attempt that failed did so.
 	lastFailure atomic.Pointer[error]
 	// topicID is the orders' topic as it was at the start.
@@ -112,16 +118,17 @@ type Consumer struct {
 // New makes a Consumer. Nothing is connected before Run.
 func New(config Config) *Consumer {
 	return &Consumer{
-		config:   config,
-		metrics:  newMetrics(config.OutcomesTopic, config.DeadLetterTopic),
-		bounds:   newBounds(config.MaxPending, config.MaxPendingBytes),
-		queue:    newQueue(),
-		memory:   newMemory(),
-		failing:  map[string]bool{},
-		assigned: make(chan struct{}, 1),
-		lives:    map[int32]*life{},
-		stopped:  map[int32]error{},
-		ends:     map[int32]int64{},
+		config:     config,
+		metrics:    newMetrics(config.OutcomesTopic, config.DeadLetterTopic),
+		bounds:     newBounds(config.MaxPending, config.MaxPendingBytes),
+		queue:      newQueue(),
+		memory:     newMemory(),
+		failing:    map[string]bool{},
+		aheadLimit: aheadLimit,
+		assigned:   make(chan struct{}, 1),
+		lives:      map[int32]*life{},
+		stopped:    map[int32]error{},
+		ends:       map[int32]int64{},
 	}
 }
 
@@ -176,6 +183,7 @@ func (c *Consumer) connect(ctx context.Context) error {
 		return fmt.Errorf("asking for topic %s: %w", c.config.Topic, err)
 	}
 	c.topicID = topics[c.config.Topic].ID
+	c.retention = orderRetention(ctx, admin, c.config.Topic)
 	options := append(slices.Clone(c.config.Client),
 		kgo.ConsumerGroup(c.config.Group),
 		kgo.ConsumeTopics(c.config.Topic),

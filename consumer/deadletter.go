@@ -30,7 +30,15 @@ type deadLetter struct {
 // whole is the order's original record with the reason in its headers.
 func (d deadLetter) whole() *kgo.Record {
 	return &kgo.Record{Topic: d.config.DeadLetterTopic, Key: d.record.Key, Value: d.record.Value,
-		Headers: append(d.original(), d.provenance(string(d.outcome.Reason))...)}
+		Headers: append(d.original(), d.provenance(d.reason())...)}
+}
+
+// reason is why the record is here. One that was parked may be sent again as it is; its outcome tells more.
+func (d deadLetter) reason() string {
+	if d.outcome.Outcome == schema.Parked {
+		return string(schema.Parked)
+	}
+	return string(d.outcome.Reason)
 }
 
 // withoutValue is for a topic that does not take the whole record.

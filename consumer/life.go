@@ -35,8 +35,9 @@ type life struct {
 	committed position
 	// full is set while the partition pauses because of its own bound.
 	full bool
-	// moved is when the life last made progress, or last had no reason to.
-	moved time.Time
+	// moved is when the life last made progress, and advanced when its committed offset did, or when there was
+	// last no reason to.
+	moved, advanced time.Time
 }
 
 func newLife(c *Consumer, partition int32) *life {
@@ -45,7 +46,7 @@ func newLife(c *Consumer, partition int32) *life {
 	return &life{
 		consumer: c, partition: partition,
 		open: open, work: work, stop: stop, kill: kill,
-		tracker: newTracker(), passages: map[int64]*passage{}, committed: position{offset: -1}, moved: time.Now(),
+		tracker: newTracker(), passages: map[int64]*passage{}, committed: position{offset: -1}, moved: time.Now(), advanced: time.Now(),
 	}
 }
 
@@ -74,10 +75,7 @@ func (l *life) admit(records []*kgo.Record, gate *sessions.Gate) {
 		l.consumer.bounds.add(size(record))
 		admitted = append(admitted, p)
 	}
-	if !l.full && l.tracker.pending >= l.consumer.config.MaxPendingPerPartition {
-		l.full = true
-		l.consumer.pauses.pause(l, PauseBackPressure)
-	}
+	l.balance()
 	l.mu.Unlock()
 	if len(admitted) > 0 {
 		go l.intake(admitted...)
@@ -137,15 +135,34 @@ func (l *life) leave(p *passage, completed bool) {
 	defer l.underWay.Done()
 	l.consumer.bounds.remove(size(p.record))
 	p.endAwait()
+	if l.complete(p, completed) {
+		l.parkOldest()
+	}
+}
+
+// complete takes an order out, and tells whether the orders done above the oldest one near their bound now.
+func (l *life) complete(p *passage, completed bool) (crowded bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.passages, p.record.Offset)
 	if !completed || l.ended {
-		return
+		return false
 	}
 	l.tracker.complete(p.record.Offset)
 	l.moved = time.Now()
-	if l.full && l.tracker.pending <= l.consumer.config.MaxPendingPerPartition/2 {
+	l.balance()
+	return l.crowded()
+}
+
+// balance pauses reading at the partition's bounds, and lets it go on when there is room again. The caller holds
+// mu.
+func (l *life) balance() {
+	limit := l.consumer.config.MaxPendingPerPartition
+	switch {
+	case !l.full && (l.tracker.pending >= limit || l.tracker.ahead() >= l.consumer.aheadLimit || len(l.committed.metadata) >= metadataNear):
+		l.full = true
+		l.consumer.pauses.pause(l, PauseBackPressure)
+	case l.full && l.tracker.pending <= limit/2 && !l.crowded():
 		l.full = false
 		l.consumer.pauses.resume(l, PauseBackPressure)
 	}
@@ -215,8 +232,10 @@ func (l *life) noteCommitted(committed position) {
 	defer l.mu.Unlock()
 	if committed.offset > l.committed.offset {
 		l.moved = time.Now()
+		l.advanced = l.moved
 	}
 	l.committed = committed
+	l.balance()
 	l.consumer.memory.forget(l.partition, committed.offset)
 }
 
@@ -241,7 +260,7 @@ func (l *life) touch(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now.After(l.moved) {
-		l.moved = now
+		l.moved, l.advanced = now, now
 	}
 }
 
@@ -259,13 +278,14 @@ type standing struct {
 	Pending         int
 	// Oldest is the record time of the lowest order without an outcome, zero when there is none.
 	Oldest time.Time
-	Moved  time.Time
+	// Moved and Advanced are when the partition and its committed offset last made progress, or had nothing to do.
+	Moved, Advanced time.Time
 }
 
 func (l *life) standing() standing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := standing{Partition: l.partition, Committed: l.committed.offset, Next: l.tracker.next, Pending: l.tracker.pending, Moved: l.moved}
+	s := standing{Partition: l.partition, Committed: l.committed.offset, Next: l.tracker.next, Pending: l.tracker.pending, Moved: l.moved, Advanced: l.advanced}
 	if s.Next < 0 {
 		s.Next = s.Committed
 	}

@@ -29,6 +29,10 @@ type passage struct {
 	origin  schema.Reason
 	waits   *breaker.Backoff
 	outcome schema.OutcomeRecord
+	// arrived is when this process has read the order; trial and fails tell how it fares at CJ.
+	arrived time.Time
+	trial   trial
+	fails   atomic.Bool
 	// awaits is set while fetching pauses because the registry could not be asked about this order.
 	awaits bool
 
@@ -45,7 +49,7 @@ const (
 )
 
 func newPassage(l *life, record *kgo.Record, gate *sessions.Gate) *passage {
-	return &passage{life: l, record: record, gate: gate, outcome: schema.OutcomeRecord{
+	return &passage{life: l, record: record, gate: gate, arrived: time.Now(), outcome: schema.OutcomeRecord{
 		Group: l.consumer.config.Group, Topic: record.Topic, Partition: record.Partition, Offset: record.Offset,
 	}}
 }
@@ -264,6 +268,7 @@ func (p *passage) attempt() {
 	switch answer.Class {
 	case postback.Acknowledged:
 		permit.Done(breaker.Succeeded)
+		c.taken.Add(1)
 		c.health.endpoint.over()
 		p.conclude(schema.Acknowledged, p.origin, nil)
 	case postback.Rejected:
@@ -276,7 +281,10 @@ func (p *passage) attempt() {
 		p.again(answer)
 	default:
 		permit.Done(breaker.Failed)
-		p.again(answer)
+		p.fails.Store(true)
+		if !p.parksAfterFailure(answer.Err) {
+			p.again(answer)
+		}
 	}
 }
 
@@ -309,6 +317,14 @@ func (p *passage) backoff() time.Duration {
 	return p.waits.Next()
 }
 
+// loud is what the log says of an order that went to the dead-letter topic.
+func loud(kind schema.Kind) string {
+	if kind == schema.Parked {
+		return "order parked in the dead-letter topic: it cannot be delivered now, and holds up others; send it again from there"
+	}
+	return "dead letter"
+}
+
 // conclude writes down how the order ended, and completes its offset when that is durable.
 func (p *passage) conclude(kind schema.Kind, reason schema.Reason, cause error) {
 	c := p.consumer
@@ -323,11 +339,11 @@ func (p *passage) conclude(kind schema.Kind, reason schema.Reason, cause error) 
 	if kind == schema.Acknowledged {
 		c.memory.acknowledged(p.outcome)
 	}
-	if kind != schema.DeadLetter {
+	if kind != schema.DeadLetter && kind != schema.Parked {
 		c.journal.outcome(p.work, p.outcome, finish)
 		return
 	}
-	c.config.Log.Warn("dead letter", "reason", reason, "error", cause, "order_id", shownID(p.outcome.OrderID),
+	c.config.Log.Warn(loud(kind), "reason", reason, "error", cause, "order_id", shownID(p.outcome.OrderID),
 		"partition", p.partition, "offset", p.record.Offset)
 	c.journal.deadLetter(p.work, p.record, p.outcome, cause, func(durable bool) {
 		if !durable {

@@ -16,6 +16,9 @@ const (
 	// stallAfter is how long a partition with work may go without progress, when nothing pauses it, before
 	// it is called stalled.
 	stallAfter = 2 * time.Minute
+	// commitStallAfter is the same for its committed offset alone: one order that never ends holds that up while
+	// all others flow. It would have been parked by then.
+	commitStallAfter = parkAfter + 5*time.Minute
 )
 
 // sampleLoop keeps the ends of our partitions, and looks for partitions that stand still.
@@ -26,6 +29,10 @@ func (c *Consumer) sampleLoop(ctx context.Context) error {
 	for {
 		c.sample(ctx, admin)
 		c.lookForStalls(time.Now())
+		for _, l := range c.allLives() {
+			l.parkOldest()
+			l.parkBeforeRetention(time.Now())
+		}
 		c.logReadiness()
 		select {
 		case <-ticker.C:
@@ -71,11 +78,11 @@ func (c *Consumer) lookForStalls(now time.Time) {
 			}
 			continue
 		}
-		if now.Sub(s.Moved) > stallAfter {
+		if now.Sub(s.Moved) > stallAfter || now.Sub(s.Advanced) > commitStallAfter {
 			stalled++
 			c.config.Log.Error("partition stalled: it has orders, nothing pauses it, and it makes no progress",
 				"partition", s.Partition, "committed", s.Committed, "next", s.Next, "end", s.End, "pending", s.Pending,
-				"without_progress", now.Sub(s.Moved).Round(time.Second).String())
+				"without_progress", now.Sub(s.Moved).Round(time.Second).String(), "without_commit", now.Sub(s.Advanced).Round(time.Second).String())
 		}
 	}
 	c.mu.Lock()

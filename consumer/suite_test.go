@@ -141,10 +141,19 @@ func (b *bundle) start(t testing.TB) *running {
 	return run(t, b.config, b.log)
 }
 
-func run(t testing.TB, config Config, log *buffer) *running {
+// startWith does the same to a consumer that is changed first.
+func (b *bundle) startWith(t testing.TB, change func(*Consumer)) *running {
+	t.Helper()
+	return run(t, b.config, b.log, change)
+}
+
+func run(t testing.TB, config Config, log *buffer, changes ...func(*Consumer)) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{Consumer: New(config), cancel: cancel, done: make(chan struct{})}
+	for _, change := range changes {
+		change(r.Consumer)
+	}
 	go func() {
 		r.err = r.Run(ctx)
 		close(r.done)

@@ -78,6 +78,9 @@ func (t *tracker) complete(offset int64) bool {
 	return true
 }
 
+// ahead is how many orders are done above the lowest offset without an outcome.
+func (t *tracker) ahead() int { return len(t.entries) - t.pending }
+
 // skipTo notes that no offset below next is to be read any more.
 func (t *tracker) skipTo(next int64) { t.next = max(t.next, next) }
 

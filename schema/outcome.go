@@ -53,9 +53,20 @@ const (
 	ReasonRejected Reason = "rejected"
 )
 
+// Reasons for Parked.
+const (
+	// ReasonKeepsFailing: the order failed again and again while CJ took others.
+	ReasonKeepsFailing Reason = "keeps_failing"
+	// ReasonHoldsUpOthers: the order failed and was the oldest of its partition, with too many done after it.
+	ReasonHoldsUpOthers Reason = "holds_up_others"
+	// ReasonRetentionEnds: the topic would soon have deleted the order's record.
+	ReasonRetentionEnds Reason = "retention_ends"
+)
+
 // Reasons lists every reason an outcome of each kind can have, so that metrics have a series from the start.
 var Reasons = map[Kind][]Reason{
 	Acknowledged: {ReasonJoined, ReasonCarried},
 	Unattributed: {ReasonNoSession, ReasonNoClick, ReasonClickAfterOrder, ReasonClickExpired, ReasonClickErased, ReasonClickInvalid, ReasonNoConsent},
 	DeadLetter:   {ReasonMalformed, ReasonUnknownSchema, ReasonInvalidOrder, ReasonUnbuildable, ReasonFuture, ReasonWrongPartition, ReasonRejected},
+	Parked:       {ReasonKeepsFailing, ReasonHoldsUpOthers, ReasonRetentionEnds},
 }

@@ -58,8 +58,7 @@ type Orders struct {
 	// and orders.max_pending_per_partition. Default: 10000.
 	MaxPending int `koanf:"max_pending"`
 	// MaxPendingPerPartition bounds the same for one partition, so that a slow one leaves room for the
-	// others. It is also how far reading may run ahead of the oldest order without an outcome.
-	// Range 1 to 1000000. Default: 2000.
+	// others. Range 1 to 1000000. Default: 2000.
 	MaxPendingPerPartition int `koanf:"max_pending_per_partition"`
 	// MaxPendingBytes bounds the same by the size of the records. Range 1MiB to 64GiB, not below
 	// orders.max_order_bytes. Default: 64MiB.

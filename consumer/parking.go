@@ -1,0 +1,150 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/cjrelay/cjrelay/breaker"
+	"github.com/cjrelay/cjrelay/schema"
+)
+
+// An order that cannot be delivered, for whatever reason, must not freeze its partition: everything behind it
+// would be sent again after a crash, and in the end retention would take what was never sent. Such an order is
+// parked: it goes to the dead-letter topic, loudly, and its offset is done. An open circuit parks nothing.
+const (
+	// parkAttempts and parkAfter are how often an order must have failed, and for how long, while CJ took others.
+	parkAttempts = 20
+	parkAfter    = 10 * time.Minute
+	// aheadLimit is how many orders of a partition may be done above its oldest one that is not. Reading stops
+	// there; at eight tenths of it the oldest is parked if it is one that fails. Each costs 16 bytes of memory.
+	aheadLimit = 100_000
+	// metadataNear is the length of a commit's metadata, in bytes, that counts as near the limit just the same.
+	metadataNear = metadataLimit * 8 / 10
+)
+
+// trial is what CJ has done to one order so far.
+type trial struct {
+	failures int
+	first    time.Time
+	// others is how many orders CJ had taken at the latest failure.
+	others int64
+}
+
+// failed notes a failure that may be the order's own, and tells whether it has failed too often: while others
+// were taken since its last failure, it is not CJ that fails.
+func (t *trial) failed(now time.Time, taken int64) bool {
+	if t.failures == 0 {
+		t.first = now
+	}
+	othersTaken := t.failures > 0 && taken > t.others
+	t.failures++
+	t.others = taken
+	return othersTaken && t.failures >= parkAttempts && now.Sub(t.first) >= parkAfter
+}
+
+// parksAfterFailure parks an order that keeps failing, or that is the oldest one and holds up too many others. It
+// reports whether it did.
+func (p *passage) parksAfterFailure(cause error) bool {
+	keepsFailing := p.trial.failed(time.Now(), p.consumer.taken.Load())
+	switch {
+	case p.consumer.config.Breaker.State() != breaker.Closed:
+		return false
+	case keepsFailing:
+		p.park(schema.ReasonKeepsFailing, fmt.Errorf("failed %d times in %s while CJ took other orders: %w",
+			p.trial.failures, time.Since(p.trial.first).Round(time.Second), cause))
+		return true
+	case p.holdsUpOthers():
+		p.parkAsOldest()
+		return true
+	}
+	return false
+}
+
+// holdsUpOthers tells whether an order is the oldest one of its partition without an outcome, and the orders done
+// above it near their bound.
+func (p *passage) holdsUpOthers() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.crowded() && p.passages[p.tracker.watermark()] == p
+}
+
+// crowded tells whether the orders done above the oldest one near their bound. The caller holds mu.
+func (l *life) crowded() bool {
+	return l.tracker.ahead() >= l.consumer.aheadLimit*8/10 || len(l.committed.metadata) >= metadataNear
+}
+
+// parkOldest parks the oldest order where it waits after a failure and the orders done above it near their bound.
+// One that waits for something else is not to blame: there only reading stops.
+func (l *life) parkOldest() {
+	l.mu.Lock()
+	var oldest *passage
+	if l.crowded() {
+		oldest = l.passages[l.tracker.watermark()]
+	}
+	l.mu.Unlock()
+	if oldest != nil && oldest.fails.Load() && l.consumer.config.Breaker.State() == breaker.Closed && oldest.claim() {
+		oldest.parkAsOldest()
+	}
+}
+
+func (p *passage) parkAsOldest() {
+	p.park(schema.ReasonHoldsUpOthers, fmt.Errorf("failed %d times, and is the oldest of its partition without an outcome while the orders done "+
+		"after it near their bound", p.trial.failures))
+}
+
+func (p *passage) park(reason schema.Reason, cause error) { p.conclude(schema.Parked, reason, cause) }
+
+// parkBeforeRetention parks the orders whose records the topic will soon delete: once it has, nothing but a dead
+// letter holds them. Ages count from when this process has read the order, so that a replayed one is not old.
+func (l *life) parkBeforeRetention(now time.Time) {
+	retention := l.consumer.retention
+	if retention <= 0 || l.consumer.config.Breaker.State() != breaker.Closed {
+		return
+	}
+	l.mu.Lock()
+	var old []*passage
+	for _, p := range l.passages {
+		if now.Sub(p.arrived) >= retention-retention/10 {
+			old = append(old, p)
+		}
+	}
+	l.mu.Unlock()
+	for _, p := range old {
+		if p.claim() {
+			p.park(schema.ReasonRetentionEnds, fmt.Errorf("without an outcome for %s, and the topic keeps orders for %s",
+				now.Sub(p.arrived).Round(time.Second), retention))
+		}
+	}
+}
+
+// orderRetention is how long the orders' topic keeps a record, 0 when it is for ever or nobody can say.
+func orderRetention(ctx context.Context, admin *kadm.Client, topic string) time.Duration {
+	configs, err := admin.DescribeTopicConfigs(ctx, topic)
+	if err != nil {
+		return 0
+	}
+	var retention time.Duration
+	deletes := true
+	for _, config := range configs {
+		for _, setting := range config.Configs {
+			switch setting.Key {
+			case "retention.ms":
+				if ms, err := strconv.ParseInt(setting.MaybeValue(), 10, 64); err == nil && ms > 0 && ms < math.MaxInt64/int64(time.Millisecond) {
+					retention = time.Duration(ms) * time.Millisecond
+				}
+			case "cleanup.policy":
+				deletes = strings.Contains(setting.MaybeValue(), "delete")
+			}
+		}
+	}
+	if !deletes {
+		return 0
+	}
+	return retention
+}
