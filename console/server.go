@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Config sets a Server. Every field but Token is needed.
+// Config sets a Server. Every field but Token and Clicks is needed.
 type Config struct {
 	// Listen is the address as host:port, for example 127.0.0.1:9644. An empty host means every interface,
 	// port 0 any free port.
@@ -30,6 +30,9 @@ type Config struct {
 	Version string
 	// Settings is the configuration as YAML, which /config shows as it is: it must have no secret in it.
 	Settings []byte
+	// Clicks is asked at every /clicks, by several requests at once, and may wait until ctx ends. Its error is
+	// shown, so no click id may be in it. Without Clicks there is no such page.
+	Clicks func(ctx context.Context, session string, at time.Time) (SessionClicks, error)
 }
 
 // Server is the admin port.
@@ -114,5 +117,8 @@ func (s *Server) routes() http.Handler {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(s.config.Settings)
 	}))
+	if s.config.Clicks != nil {
+		mux.Handle("GET /clicks", s.guarded(s.clicks))
+	}
 	return mux
 }

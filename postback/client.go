@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -40,6 +41,9 @@ type ClientConfig struct {
 	Concurrency int
 	// UserAgent is sent with every attempt: visible ASCII and spaces. Empty means UserAgentDefault.
 	UserAgent string
+	// Dial opens a connection, where that is not to be TCP: in simulations. HTTP on top of it stays as it is. Nil
+	// means TCP within Timeout.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Transport replaces the network in tests. It makes one round trip, follows no redirect, and ends when the
 	// request's context does. Nil means HTTP/1.1 or HTTP/2 with verified TLS, through the environment's proxy.
 	Transport http.RoundTripper
@@ -78,7 +82,7 @@ func NewClient(config ClientConfig) (*Client, error) {
 		transport: config.Transport,
 	}
 	if c.transport == nil {
-		c.transport = c.network(or(config.Concurrency, ConcurrencyDefault))
+		c.transport = c.network(or(config.Concurrency, ConcurrencyDefault), config.Dial)
 	}
 	return c, nil
 }

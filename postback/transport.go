@@ -9,15 +9,19 @@ import (
 	"time"
 )
 
+type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)
+
 // network is the real transport. It is used without http.Client, so nothing follows a redirect, which would
 // carry an order to a place that nobody configured, and no error holds the URL.
-func (c *Client) network(concurrency int) *http.Transport {
-	dialer := &net.Dialer{Timeout: c.timeout, KeepAlive: 30 * time.Second}
+func (c *Client) network(concurrency int, dial dialFunc) *http.Transport {
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: c.timeout, KeepAlive: 30 * time.Second}).DialContext
+	}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		OnProxyConnectResponse: refuseProxyAnswer,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			connection, err := dialer.DialContext(ctx, network, address)
+			connection, err := dial(ctx, network, address)
 			if err == nil {
 				c.opened.Add(1)
 			}

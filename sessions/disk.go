@@ -50,19 +50,24 @@ type Disk struct {
 	exit func(code int)
 	// bulk is the size in bytes from which a batch is written as a file of its own.
 	bulk int
-	// flushAfter is the longest time that changes are in memory only.
+	// flushAfter says when changes have been in memory only for long enough; nil is every flushInterval.
 	flushAfter <-chan time.Time
+	// pause waits before a failed write is tried again; closed says that waiting is over.
+	pause func(closed <-chan struct{})
 
-	// life guards db and layout: held for reading while they are used, for writing while they change.
+	// life guards these: held for reading while they are used, for writing while they change.
 	life    sync.RWMutex
 	db      *pebble.DB
 	options *pebble.Options
 	layout  Layout
 
+	// disk is the file system of db. Close needs it while a commit that waits for room holds life.
+	disk atomic.Pointer[patientFS]
+
 	mu          sync.Mutex // guards checkpoints
 	checkpoints map[int32]Checkpoint
 
-	disk     *patientFS
+	noting   sync.Mutex // held while damage is noted or forgotten
 	damage   atomic.Pointer[damage]
 	flushing flushing
 	// run numbers the files that batches are written to.
@@ -92,7 +97,7 @@ func openDisk(config DiskConfig, fs vfs.FS) (*Disk, error) {
 		exit:        os.Exit,
 		bulk:        int(min(bulkBytes, config.MemoryBytes/64)),
 		checkpoints: map[int32]Checkpoint{},
-		disk:        newPatientFS(fs, config.Dir, config.Log),
+		pause:       writePause,
 	}
 	var err error
 	if d.lock, err = d.files.hold(); err != nil {
@@ -176,7 +181,7 @@ func (d *Disk) Sessions() int64 {
 	if d.db == nil {
 		return 0
 	}
-	levels, err := d.db.SSTables()
+	levels, err := d.db.SSTables(pebble.WithProperties())
 	if err != nil {
 		return 0
 	}
@@ -186,7 +191,7 @@ func (d *Disk) Sessions() int64 {
 	entries := d.flushing.pending.Load()
 	for _, tables := range levels {
 		for _, table := range tables {
-			entries += int64(table.TableStats.NumEntries) - int64(table.TableStats.NumDeletions)
+			entries += int64(table.Properties.NumEntries) - int64(table.Properties.NumDeletions)
 		}
 	}
 	return max(entries-notSessions, 0)
@@ -216,7 +221,9 @@ func (d *Disk) Healthy() error {
 // is full, it says so; the next start then reads that from the topic again. A second Close does nothing.
 func (d *Disk) Close() error {
 	// A commit may wait for room on the disk, holding life.
-	d.disk.end()
+	if disk := d.disk.Load(); disk != nil {
+		disk.end()
+	}
 	d.life.Lock()
 	defer d.life.Unlock()
 	if d.lock == nil {

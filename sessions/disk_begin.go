@@ -19,12 +19,11 @@ func (d *Disk) Begin(origin Origin) error {
 		return fmt.Errorf("the click table's layout %q: must be %s or %s", origin.Layout, Global, Copartitioned)
 	}
 	d.layout = origin.Layout
-	d.options = d.diskOptions()
 	d.flushing.failure = make(chan error, 1)
 	if err := d.begin(origin); err != nil {
 		return fmt.Errorf("open the click table in %s: %w", d.config.Dir, err)
 	}
-	d.disk.begin()
+	d.disk.Load().begin()
 	d.startFlushing()
 	return nil
 }
@@ -50,16 +49,16 @@ func (d *Disk) begin(origin Origin) error {
 	if reason == "" {
 		// What was set aside still holds clicks that were erased since.
 		if err := d.files.fs.RemoveAll(d.files.aside()); err != nil {
-			d.config.Log.Warn("what was set aside of the click table cannot be removed", "dir", d.files.aside(), "err", err)
+			d.config.Log.Warn("what was set aside of the click table cannot be removed", "dir", d.files.aside(), "error", err.Error())
 		}
 		return nil
 	}
 	d.config.Log.Warn("the click table's files are set aside and made anew from the topic",
 		"reason", reason, "dir", d.files.database(), "set_aside", d.files.aside())
+	d.forget()
 	if err := d.files.setAside(); err != nil {
 		return fmt.Errorf("set aside %s: %w", d.files.database(), err)
 	}
-	d.damage.Store(nil)
 	return d.create(origin)
 }
 
@@ -68,14 +67,10 @@ func (d *Disk) create(origin Origin) error {
 	if err := d.files.unmark(); err != nil {
 		return err
 	}
-	options := d.options.Clone()
-	options.ErrorIfExists = true
-	db, err := pebble.Open(d.files.database(), options)
-	if err != nil {
+	if err := d.open(func(options *pebble.Options) { options.ErrorIfExists = true }); err != nil {
 		return err
 	}
-	d.db = db
-	if err := db.Set([]byte{identitySpace}, identity(origin), pebble.NoSync); err != nil {
+	if err := d.db.Set([]byte{identitySpace}, identity(origin), pebble.NoSync); err != nil {
 		return errors.Join(err, d.abandon())
 	}
 	d.flushing.dirty.Store(true)
@@ -95,34 +90,43 @@ func (d *Disk) reopen(origin Origin) (reason string, err error) {
 	if marked {
 		return "it was found to be damaged while it was used", nil
 	}
-	db, err := d.openExisting()
-	if err != nil {
+	if err := d.open(func(options *pebble.Options) { options.ErrorIfNotExists = true }); err != nil {
 		if ofMachine(err) {
 			return "", err
 		}
-		return "it cannot be opened: " + err.Error(), nil
+		return "it cannot be opened: " + firstLine(err), nil
 	}
-	d.db = db
 	if err := d.load(origin); err != nil {
 		closed := d.abandon()
 		if ofMachine(err) {
 			return "", errors.Join(err, closed)
 		}
-		return err.Error(), nil
+		return firstLine(err), nil
+	}
+	if damage := d.damage.Load(); damage != nil {
+		return damage.err.Error(), d.abandon()
 	}
 	return "", nil
 }
 
-// openExisting opens a database whose files may hold anything, even what makes Pebble panic.
-func (d *Disk) openExisting() (db *pebble.DB, err error) {
+// open opens the database. Its files may hold anything, even what makes Pebble panic.
+func (d *Disk) open(with func(*pebble.Options)) (err error) {
+	disk := &patientFS{FS: d.files.fs, dir: d.config.Dir, log: d.config.Log, pause: d.pause}
+	d.disk.Store(disk)
+	d.options = d.diskOptions(disk)
+	with(d.options)
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			err = fmt.Errorf("panic: %v", panicked)
 		}
+		if err != nil {
+			// Pebble leaves goroutines behind that would go on to work on files which are no longer its own.
+			disk.begin()
+			disk.freeze()
+		}
 	}()
-	options := d.options.Clone()
-	options.ErrorIfNotExists = true
-	return pebble.Open(d.files.database(), options)
+	d.db, err = pebble.Open(d.files.database(), d.options)
+	return err
 }
 
 // load checks what the database is of, and takes in its checkpoints.
@@ -213,6 +217,10 @@ func (d *Disk) abandon() error {
 func (d *Disk) closeDB() error {
 	d.stopFlushing()
 	d.flushing.stop = nil
-	err := d.flush()
-	return errors.Join(err, d.abandon())
+	if d.damage.Load() != nil {
+		// Nothing of it is kept, and what the database finds wrong with itself now is known.
+		_ = d.abandon()
+		return nil
+	}
+	return errors.Join(d.flush(), d.abandon())
 }

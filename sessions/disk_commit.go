@@ -16,7 +16,7 @@ import (
 
 // bulkBytes is the size from which a batch is written as a sorted file of its own. Below it, making a file
 // costs more than passing the changes through the database's memory.
-const bulkBytes = 4 << 20
+const bulkBytes = 2 << 20
 
 // Commit implements Batch. Batches of different goroutines are committed at the same time.
 func (b *diskBatch) Commit(checkpoints map[int32]Checkpoint) error {
@@ -98,7 +98,7 @@ func (d *Disk) apply(b *diskBatch, checkpoints []checkpointRecord) error {
 	if err = errors.Join(err, changes.Close()); err != nil {
 		return d.failed("write", err)
 	}
-	d.flushing.pending.Add(int64(len(b.entries)))
+	d.flushing.pending.Add(int64(len(b.entries) + len(checkpoints)))
 	d.flushing.dirty.Store(true)
 	return nil
 }

@@ -3,6 +3,7 @@ package sessions
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -13,7 +14,7 @@ type damage struct{ err error }
 // failed is the error of an operation on the database; what it says of damage is noted first.
 func (d *Disk) failed(doing string, err error) error {
 	if isDamage(err) {
-		return d.damaged(err)
+		return d.damaged(d.disk.Load(), err)
 	}
 	return fmt.Errorf("%s in the click table in %s: %w", doing, d.config.Dir, err)
 }
@@ -24,16 +25,35 @@ func isDamage(err error) bool {
 }
 
 // damaged notes that the files cannot be trusted: for everybody who asks from now on, and with a marker for the
-// next Begin, which may not come across the same place.
-func (d *Disk) damaged(cause error) error {
-	found := &damage{fmt.Errorf("%w (directory %s: %v)", ErrDamaged, d.config.Dir, cause)}
-	if !d.damage.CompareAndSwap(nil, found) {
-		return d.damage.Load().err
+// next Begin, which may not come across the same place. What is said of files that were set aside meanwhile, by
+// what Pebble leaves behind when it cannot open them, counts for nothing.
+func (d *Disk) damaged(disk *patientFS, cause error) error {
+	d.noting.Lock()
+	defer d.noting.Unlock()
+	reason := firstLine(cause)
+	found := fmt.Errorf("%w (directory %s: %s)", ErrDamaged, d.config.Dir, reason)
+	if d.disk.Load() != disk || !d.damage.CompareAndSwap(nil, &damage{found}) {
+		return found
 	}
-	d.config.Log.Error("the click table's files are damaged", "dir", d.config.Dir, "cause", cause)
-	if err := d.files.mark(cause.Error()); err != nil {
+	disk.freeze()
+	d.config.Log.Error("the click table's files are damaged", "dir", d.config.Dir, "reason", reason)
+	if err := d.files.mark(reason); err != nil {
 		d.config.Log.Error("the damage cannot be noted for the next start; remove the directory by hand",
-			"dir", d.files.database(), "err", err)
+			"dir", d.files.database(), "error", err.Error())
 	}
-	return found.err
+	return found
+}
+
+// firstLine is what an error of Pebble says to others than its own developers.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// forget lets go of files and of what was noted of them.
+func (d *Disk) forget() {
+	d.noting.Lock()
+	defer d.noting.Unlock()
+	d.disk.Store(nil)
+	d.damage.Store(nil)
 }

@@ -44,11 +44,11 @@ func (f *flushing) ended(info pebble.FlushInfo) bool {
 }
 
 // backgroundError takes an error that the database met on its own.
-func (d *Disk) backgroundError(err error) {
+func (d *Disk) backgroundError(disk *patientFS, err error) {
 	if isDamage(err) {
-		d.damaged(err)
+		_ = d.damaged(disk, err)
 	} else {
-		d.config.Log.Warn("the click table's database failed at its own work and tries again", "err", err)
+		d.config.Log.Warn("the click table's database failed at its own work and tries again", "error", firstLine(err))
 	}
 	select {
 	case d.flushing.failure <- err:
@@ -89,7 +89,7 @@ var errStopped = errors.New("stopped")
 // flush brings everything to the files, when there is something and the disk takes it.
 func (d *Disk) flush() error {
 	f := &d.flushing
-	if err := d.disk.troubled(); err != nil {
+	if err := d.disk.Load().troubled(); err != nil {
 		// Each try would put another piece of memory into the queue that does not get shorter.
 		return err
 	}

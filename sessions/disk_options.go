@@ -14,20 +14,20 @@ import (
 const pebbleFormat = pebble.FormatValueSeparation
 
 // diskOptions are Pebble's options. Those with a number were chosen by measuring with ten million sessions.
-func (d *Disk) diskOptions() *pebble.Options {
+func (d *Disk) diskOptions(disk *patientFS) *pebble.Options {
 	memory := d.config.MemoryBytes
 	options := &pebble.Options{
-		FS:       d.disk,
+		FS:       disk,
 		Comparer: diskComparer(),
 		Merger:   diskMerger,
 		Logger:   diskLog{d.config.Log, d.exit},
 		EventListener: &pebble.EventListener{
-			BackgroundError: d.backgroundError,
-			DataCorruption:  func(info pebble.DataCorruptionInfo) { d.damaged(info.Details) },
+			BackgroundError: func(err error) { d.backgroundError(disk, err) },
+			DataCorruption:  func(info pebble.DataCorruptionInfo) { _ = d.damaged(disk, info.Details) },
 			FlushBegin:      d.flushing.begun,
 			FlushEnd: func(info pebble.FlushInfo) {
 				if d.flushing.ended(info) {
-					d.disk.well()
+					disk.well()
 				}
 			},
 		},
@@ -49,7 +49,7 @@ func (d *Disk) diskOptions() *pebble.Options {
 	}
 	for i := range options.Levels {
 		options.Levels[i].BlockSize = 4 << 10
-		options.Levels[i].IndexBlockSize = 4 << 10
+		options.Levels[i].IndexBlockSize = 64 << 10
 		options.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression }
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
@@ -91,6 +91,6 @@ func (l diskLog) Errorf(format string, args ...any) {
 // that hangs would be noticed later.
 func (l diskLog) Fatalf(format string, args ...any) {
 	l.log.Error("the click table's database cannot go on; the process ends, and the next start reads from the topic what was not yet in the files",
-		"err", fmt.Sprintf(format, args...))
+		"error", fmt.Sprintf(format, args...))
 	l.exit(1)
 }

@@ -16,8 +16,13 @@ import (
 // files together, and to note what it did.
 const diskReserve = 64 << 20
 
-// writePause is how long the database waits before it tries a failed write again.
-const writePause = time.Second
+// writePause waits before a failed write is tried again.
+func writePause(closed <-chan struct{}) {
+	select {
+	case <-closed:
+	case <-time.After(time.Second):
+	}
+}
 
 // cannotWrite says why a directory cannot be written and what to do.
 func cannotWrite(dir string, err error) error {
@@ -45,22 +50,15 @@ type patientFS struct {
 	vfs.FS
 	dir string
 	log *slog.Logger
-	// pause waits before the next try; closed says that waiting is over.
+	// pause waits before the next try.
 	pause func(closed <-chan struct{})
 
 	trouble atomic.Pointer[error]
+	// frozen: no new file is begun any more.
+	frozen atomic.Bool
 
 	mu     sync.Mutex // guards closed
 	closed chan struct{}
-}
-
-func newPatientFS(fs vfs.FS, dir string, log *slog.Logger) *patientFS {
-	return &patientFS{FS: fs, dir: dir, log: log, pause: func(closed <-chan struct{}) {
-		select {
-		case <-closed:
-		case <-time.After(writePause):
-		}
-	}}
 }
 
 // begin makes writes wait from now on, until end.
@@ -74,10 +72,21 @@ func (p *patientFS) begin() {
 func (p *patientFS) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed != nil {
-		close(p.closed)
-		p.closed = nil
+	if p.closed == nil {
+		return
 	}
+	select {
+	case <-p.closed:
+	default:
+		close(p.closed)
+	}
+}
+
+// open is what end closes, nil before begin: then writes do not wait.
+func (p *patientFS) open() chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
 }
 
 // troubled is why the latest write failed, nil when it did not.
@@ -99,11 +108,9 @@ func (p *patientFS) well() {
 func (p *patientFS) again(err error) bool {
 	said := cannotWrite(p.dir, err)
 	if p.trouble.Swap(&said) == nil {
-		p.log.Error("the click table cannot be written", "err", said)
+		p.log.Error("the click table cannot be written", "error", said)
 	}
-	p.mu.Lock()
-	closed := p.closed
-	p.mu.Unlock()
+	closed := p.open()
 	if closed == nil {
 		return false
 	}
@@ -116,8 +123,19 @@ func (p *patientFS) again(err error) bool {
 	}
 }
 
+// errFrozen is what a file gets that was to be made of damaged ones.
+var errFrozen = errors.New("the click table is damaged and is not written any more")
+
+// freeze makes all work on the files wait for the end, where writes wait at all. The database would go on to
+// bring damaged files together without end.
+func (p *patientFS) freeze() { p.frozen.Store(true) }
+
 // Create implements vfs.FS.
 func (p *patientFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if closed := p.open(); closed != nil && p.frozen.Load() {
+		<-closed
+		return nil, errFrozen
+	}
 	file, err := p.FS.Create(name, category)
 	for failed := false; ; failed = true {
 		switch {
@@ -190,7 +208,7 @@ func (d *Disk) writable(bytes int) error {
 	if err := d.usable(); err != nil {
 		return err
 	}
-	if err := d.disk.troubled(); err != nil {
+	if err := d.disk.Load().troubled(); err != nil {
 		return err
 	}
 	return d.room(bytes)

@@ -31,7 +31,8 @@ type lineage struct {
 	// clicks are ordered by time, and by arrival where that is the same.
 	clicks  []schema.Click
 	spoiled bool
-	// erased: there was a tombstone, of the time erasedAt. Nothing in this lineage is older than it by offset.
+	// erased: there was a tombstone, of which the latest has the time erasedAt. Nothing in this lineage is older than
+	// it by offset.
 	erased   bool
 	erasedAt time.Time
 }
@@ -49,6 +50,11 @@ func (l lineages) apply(partition int32, change Change) lineages {
 	of := &l[at]
 	switch change.Kind {
 	case Erase:
+		// A tombstone of an earlier time must not take back what one before it erased in other partitions, and would
+		// where those are read later.
+		if of.erasedAt.After(change.At) {
+			change.At = of.erasedAt
+		}
 		*of = lineage{partition: partition, erased: true, erasedAt: change.At}
 	case Spoil:
 		of.spoiled = true

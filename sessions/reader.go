@@ -15,6 +15,8 @@ import (
 type reader struct {
 	table  *Table
 	groups chan group
+	// full gets word when another reader's batch is full.
+	full chan struct{}
 	// batch is nil until the first group: the store has begun by then.
 	batch Batch
 	hands map[*reading]hand
@@ -31,7 +33,7 @@ type hand struct {
 }
 
 func newReader(t *Table) *reader {
-	return &reader{table: t, groups: make(chan group, 1), hands: map[*reading]hand{}}
+	return &reader{table: t, groups: make(chan group, 1), full: make(chan struct{}, 1), hands: map[*reading]hand{}}
 }
 
 // idle is how long a reader that is catching up waits for more before it commits a batch that is not full. Large
@@ -55,7 +57,13 @@ func (r *reader) run(ctx context.Context) error {
 				return err
 			}
 			waiting.Reset(idle)
-			due = int64(r.batch.Bytes()) >= r.table.config.BatchMemory/int64(len(r.table.readers)) || len(r.groups) == 0 && !r.table.progress.moreToCome(r.hands)
+			full := int64(r.batch.Bytes()) >= r.table.config.BatchMemory/int64(len(r.table.readers))
+			if full {
+				r.tellOthers()
+			}
+			due = full || len(r.groups) == 0 && !r.table.progress.moreToCome(r.hands)
+		case <-r.full:
+			due = true
 		case <-waiting.C:
 			due = true
 		case <-dating.C:
@@ -71,6 +79,20 @@ func (r *reader) run(ctx context.Context) error {
 			if err := r.commit(ctx, r.checkpoints(dated)); err != nil {
 				return err
 			}
+		}
+	}
+}
+
+// tellOthers makes all readers commit when one must. While it did so alone, the records fetched for it would be in
+// the way of the others'.
+func (r *reader) tellOthers() {
+	for _, other := range r.table.readers {
+		if other == r {
+			continue
+		}
+		select {
+		case other.full <- struct{}{}:
+		default:
 		}
 	}
 }

@@ -2,7 +2,6 @@ package sessions
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -69,19 +68,7 @@ type Table struct {
 
 // Open makes a table that reads the topic into store. Nothing is read before Run.
 func Open(config Config, store Store) (*Table, error) {
-	options := append([]kgo.Opt{
-		// Committed clicks only, and the transaction markers too: an end of the topic that is a marker
-		// would otherwise never be reached, and the gate would stay shut for ever.
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.KeepControlRecords(),
-		// The default of 5 s is how long a newly added partition waits behind a long poll.
-		kgo.FetchMaxWait(250 * time.Millisecond),
-		kgo.FetchMaxBytes(16 << 20),
-		kgo.FetchMaxPartitionBytes(4 << 20),
-		// What retention removed is gone for every reader: going on at the log start loses nothing more.
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-	}, config.Client...)
-	client, err := kgo.NewClient(options...)
+	client, err := kgo.NewClient(append(FetchOptions(), config.Client...)...)
 	if err != nil {
 		return nil, fmt.Errorf("click table: %w", err)
 	}
@@ -154,14 +141,8 @@ func (t *Table) Lookup(partition int32, session string, at time.Time) (schema.Cl
 	if t.stray(partition, session) {
 		return schema.Click{}, schema.ReasonWrongPartition, nil
 	}
-	history, err := t.store.History(partition, session)
+	history, err := t.history(partition, session)
 	if err != nil {
-		if errors.Is(err, ErrDamaged) {
-			select {
-			case t.damaged <- err:
-			default:
-			}
-		}
 		return schema.Click{}, "", err
 	}
 	click, reason := judge(history, at, t.config.Window)

@@ -43,7 +43,7 @@ func (t *Table) probeTails(ctx context.Context, positions map[int32]int64) {
 		return
 	}
 	for partition, position := range positions {
-		answer, err := t.look(ctx, topic, partition, position)
+		answer, err := t.fetchAt(ctx, topic, partition, position)
 		switch {
 		case err == nil:
 			t.progress.advance(partition, emptyUntil(answer, t.config.Topic, position))
@@ -57,8 +57,8 @@ func (t *Table) probeTails(ctx context.Context, positions map[int32]int64) {
 	}
 }
 
-// look reads one partition from a position, as the table's own client would.
-func (t *Table) look(ctx context.Context, topic described, partition int32, position int64) (*kmsg.FetchResponseTopicPartition, error) {
+// fetchAt reads one partition from a position, as the table's own client would.
+func (t *Table) fetchAt(ctx context.Context, topic described, partition int32, position int64) (*kmsg.FetchResponseTopicPartition, error) {
 	request := kmsg.NewPtrFetchRequest()
 	request.MaxBytes = 1 << 20
 	request.IsolationLevel = 1

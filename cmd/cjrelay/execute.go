@@ -24,6 +24,7 @@ type cli struct {
 	Run     runCmd     `cmd:"" help:"Read confirmed orders and report them to CJ."`
 	Preview previewCmd `cmd:"" help:"Print the URL that CJ would get for one order. Sends nothing."`
 	Lint    lintCmd    `cmd:"" help:"Check a configuration."`
+	Clicks  clicksCmd  `cmd:"" help:"Look into the clicks."`
 	Topics  topicsCmd  `cmd:"" help:"Make the four topics and check their settings."`
 	FakeCJ  fakeCJCmd  `cmd:"" name:"fakecj" help:"Serve a strict fake CJ to test against."`
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -87,6 +88,8 @@ func TestRunDeliversAndStopsWithZeroOnTheFirstSignal(t *testing.T) {
 		p := runs(t, kafka, cj)
 		require.NoError(t, cj.Wait(t.Context(), 1))
 		require.Empty(t, cj.Received()[0].Problems)
+		// Its order brings its own click, and may have gone before the click table was restored.
+		require.Eventually(t, func() bool { status, _ := get(t, "http://"+p.admin+"/readyz"); return status == http.StatusOK }, time.Minute, 5*time.Millisecond)
 		for _, path := range []string{"/livez", "/readyz", "/metrics", "/version", "/config"} {
 			status, body := get(t, "http://"+p.admin+path)
 			require.Equal(t, http.StatusOK, status, "%s: %s", path, body)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -30,6 +31,7 @@ import (
 type Relay struct {
 	config   config.Config
 	log      *slog.Logger
+	kafka    []kgo.Opt
 	clicks   *sessions.Disk
 	table    *sessions.Table
 	client   *postback.Client
@@ -38,20 +40,25 @@ type Relay struct {
 }
 
 // New checks what can be checked without a connection.
-func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
+func New(cfg config.Config, log *slog.Logger) (*Relay, error) { return NewWired(cfg, log, Wiring{}) }
+
+// NewWired is New on the network of wiring.
+func NewWired(cfg config.Config, log *slog.Logger, wiring Wiring) (*Relay, error) {
+	kafka := append(Kafka(cfg.Kafka), wiring.Kafka...)
 	builder, err := postback.NewBuilder(Advertiser(cfg.CJ))
 	if err != nil {
 		return nil, fmt.Errorf("cj: %w", err)
 	}
 	client, err := postback.NewClient(postback.ClientConfig{
 		Endpoint: cfg.CJ.Endpoint, Timeout: cfg.CJ.Timeout, Concurrency: cfg.Delivery.Concurrency, UserAgent: "cjrelay/" + version.String(),
+		Dial: wiring.CJ,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cj: %w", err)
 	}
 	var registry *schema.Registry
 	if cfg.Orders.Format == config.Avro || cfg.Clicks.Format == config.Avro {
-		client, err := sr.NewClient(sr.URLs(cfg.Registry.URL), sr.HTTPClient(&http.Client{Timeout: cfg.Registry.Timeout}))
+		client, err := sr.NewClient(sr.URLs(cfg.Registry.URL), sr.HTTPClient(&http.Client{Timeout: cfg.Registry.Timeout, Transport: wiring.Registry}))
 		if err != nil {
 			return nil, fmt.Errorf("registry: %w", err)
 		}
@@ -75,7 +82,7 @@ func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
 	}
 	table, err := sessions.Open(sessions.Config{
 		Topic: cfg.Clicks.Topic, Layout: sessions.Layout(cfg.Clicks.Join), Orders: cfg.Orders.Topic, Partitioner: partitioner,
-		Window: cfg.Clicks.Window, BatchMemory: int64(cfg.Clicks.Memory) / 4, Decode: decodeClick, Client: Kafka(cfg.Kafka), Log: log,
+		Window: cfg.Clicks.Window, BatchMemory: int64(cfg.Clicks.Memory) / 4, Decode: decodeClick, Client: kafka, Log: log,
 	}, clicks)
 	if err != nil {
 		return nil, errors.Join(err, clicks.Close())
@@ -85,7 +92,7 @@ func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
 		MinSamples: cfg.Breaker.MinSamples, Open: cfg.Breaker.Open, Probes: cfg.Breaker.Probes, Window: cfg.Breaker.Window,
 	})
 	return &Relay{
-		config: cfg, log: log, clicks: clicks, table: table, client: client, gate: gate,
+		config: cfg, log: log, kafka: kafka, clicks: clicks, table: table, client: client, gate: gate,
 		consumer: consumer.New(consumer.Config{
 			Topic: cfg.Orders.Topic, Group: cfg.Orders.Group, Start: start(cfg.Orders), EnterpriseID: cfg.CJ.EnterpriseID,
 			DeadLetterTopic: cfg.DeadLetter.Topic, OutcomesTopic: cfg.Outcomes.Topic, Version: version.String(),
@@ -94,7 +101,7 @@ func New(cfg config.Config, log *slog.Logger) (*Relay, error) {
 			CommitInterval: cfg.Delivery.CommitInterval, Drain: cfg.Delivery.Drain, FutureTolerance: cfg.Delivery.FutureTolerance,
 			Concurrency: cfg.Delivery.Concurrency, MaxPending: cfg.Orders.MaxPending, MaxPendingBytes: int(cfg.Orders.MaxPendingBytes), MaxPendingPerPartition: cfg.Orders.MaxPendingPerPartition,
 			RetryAfterCap: cfg.CJ.RetryAfterCap, SessionTimeout: cfg.Kafka.SessionTimeout, RebalanceTimeout: cfg.Kafka.RebalanceTimeout,
-			InstanceID: cfg.Kafka.InstanceID, Client: Kafka(cfg.Kafka), Log: log,
+			InstanceID: cfg.Kafka.InstanceID, Client: kafka, Log: log,
 		}),
 	}, nil
 }
@@ -155,7 +162,7 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 
 // checkTopics refuses what cannot work and warns of what will hurt later.
 func (r *Relay) checkTopics(ctx context.Context) error {
-	client, err := kgo.NewClient(append(Kafka(r.config.Kafka), kgo.RetryTimeout(30*time.Second))...)
+	client, err := kgo.NewClient(append(slices.Clone(r.kafka), kgo.RetryTimeout(30*time.Second))...)
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
