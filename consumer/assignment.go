@@ -22,6 +22,7 @@ func (c *Consumer) onAssigned(_ context.Context, _ *kgo.Client, assigned map[str
 		c.lives[partition] = newLife(c, partition)
 		c.pauses.begin(c.lives[partition])
 	}
+	c.partitions.Store(int32(len(c.lives)))
 	c.config.Clicks.Follow(assigned[c.config.Topic]...)
 	select {
 	case c.assigned <- struct{}{}:
@@ -130,6 +131,7 @@ func (c *Consumer) take(partitions []int32) []*life {
 		delete(c.stopped, partition)
 		delete(c.ends, partition)
 	}
+	c.partitions.Store(int32(len(c.lives)))
 	return lives
 }
 

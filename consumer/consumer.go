@@ -56,6 +56,12 @@ type Config struct {
 	FutureTolerance time.Duration
 	// Concurrency is how many orders are being sent at once.
 	Concurrency int
+	// MassSamples is over how many of the latest distinct orders the mass rule judges; MassWait is how long a
+	// rejected order waits where there are fewer.
+	MassSamples int
+	MassWait    time.Duration
+	// Duplicates is how many acknowledged orders are remembered, to know them when they come again.
+	Duplicates int
 	// MaxPending and MaxPendingBytes bound the orders in memory, MaxPendingPerPartition those of one partition.
 	MaxPending, MaxPendingBytes, MaxPendingPerPartition int
 	// RetryAfterCap bounds how long CJ may make us wait with Retry-After.
@@ -72,15 +78,20 @@ type Config struct {
 
 // Consumer is one member of the group. Use New, then Run once.
 type Consumer struct {
-	config  Config
-	client  *kgo.Client
-	journal *journal
-	metrics metrics
-	health  health
-	bounds  *bounds
-	pauses  *pauses
-	queue   *queue
-	memory  *memory
+	config     Config
+	client     *kgo.Client
+	journal    *journal
+	metrics    metrics
+	health     health
+	bounds     *bounds
+	pauses     *pauses
+	queue      *queue
+	memory     *memory
+	duplicates *duplicates
+	// rules has the mass rule of each stage.
+	rules map[stage]*mass
+	// partitions is how many are ours.
+	partitions atomic.Int32
 	// aheadLimit is the constant of that name; tests make it smaller.
 	aheadLimit int
 	// taken is how many orders CJ has acknowledged.
@@ -117,8 +128,14 @@ type Consumer struct {
 
 // New makes a Consumer. Nothing is connected before Run.
 func New(config Config) *Consumer {
+	rules := map[stage]*mass{}
+	for _, at := range stages {
+		rules[at] = newMass(at, massConfig{window: config.MassSamples, wait: config.MassWait, pace: at.pace()})
+	}
 	return &Consumer{
 		config:     config,
+		rules:      rules,
+		duplicates: newDuplicates(config.Duplicates),
 		metrics:    newMetrics(config.OutcomesTopic, config.DeadLetterTopic),
 		bounds:     newBounds(config.MaxPending, config.MaxPendingBytes),
 		queue:      newQueue(),
@@ -344,3 +361,6 @@ func (c *Consumer) allLives() []*life {
 func (c *Consumer) newBackoff() *breaker.Backoff {
 	return breaker.NewBackoff(c.config.BackoffInitial, c.config.BackoffMax)
 }
+
+// share is what the held orders of one of our partitions may take.
+func (c *Consumer) share() share { return shareOf(c.config, int(c.partitions.Load())) }

@@ -194,7 +194,7 @@ func TestStuckDeadLetterIsSaidWhileOthersFareWellOnFake(t *testing.T) {
 		b.confirm(t, 0, "{")
 		r := b.start(t)
 		for range 45 {
-			b.confirm(t, 0, b.pastOrders(1)...)
+			b.confirm(t, 0, b.another())
 			time.Sleep(time.Second)
 		}
 		require.ErrorContains(t, r.check(t, "dead_letters"), "TOPIC_AUTHORIZATION_FAILED")

@@ -33,6 +33,9 @@ type life struct {
 	ended bool
 	// committed is what the group last committed, with an offset of -1 when it has none.
 	committed position
+	// held is what the mass rules hold; looksAhead is set while reading pauses because of it.
+	held       lookAhead
+	looksAhead bool
 	// full is set while the partition pauses because of its own bound.
 	full bool
 	// moved is when the life last made progress, and advanced when its committed offset did, or when there was
@@ -135,6 +138,10 @@ func (l *life) leave(p *passage, completed bool) {
 	defer l.underWay.Done()
 	l.consumer.bounds.remove(size(p.record))
 	p.endAwait()
+	p.acquit()
+	if p.candidate != nil {
+		l.consumer.duplicates.leave(p.candidate)
+	}
 	if l.complete(p, completed) {
 		l.parkOldest()
 	}
@@ -157,6 +164,14 @@ func (l *life) complete(p *passage, completed bool) (crowded bool) {
 // balance pauses reading at the partition's bounds, and lets it go on when there is room again. The caller holds
 // mu.
 func (l *life) balance() {
+	if full := l.held.isFull(l.consumer.share()); full != l.looksAhead {
+		l.looksAhead = full
+		if full {
+			l.consumer.pauses.pause(l, PauseMassRule)
+		} else {
+			l.consumer.pauses.resume(l, PauseMassRule)
+		}
+	}
 	limit := l.consumer.config.MaxPendingPerPartition
 	switch {
 	case !l.full && (l.tracker.pending >= limit || l.tracker.ahead() >= l.consumer.aheadLimit || len(l.committed.metadata) >= metadataNear):
@@ -166,6 +181,13 @@ func (l *life) balance() {
 		l.full = false
 		l.consumer.pauses.resume(l, PauseBackPressure)
 	}
+}
+
+// rebalance does the same when time has passed: with another number of partitions each has another share.
+func (l *life) rebalance() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.balance()
 }
 
 // size is what an order counts for in the bound on bytes.
@@ -276,6 +298,8 @@ type standing struct {
 	// Committed and Next are -1 while unknown.
 	Committed, Next int64
 	Pending         int
+	// Held is how many of them a mass rule holds.
+	Held int
 	// Oldest is the record time of the lowest order without an outcome, zero when there is none.
 	Oldest time.Time
 	// Moved and Advanced are when the partition and its committed offset last made progress, or had nothing to do.
@@ -285,7 +309,7 @@ type standing struct {
 func (l *life) standing() standing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := standing{Partition: l.partition, Committed: l.committed.offset, Next: l.tracker.next, Pending: l.tracker.pending, Moved: l.moved, Advanced: l.advanced}
+	s := standing{Partition: l.partition, Committed: l.committed.offset, Next: l.tracker.next, Pending: l.tracker.pending, Held: l.held.orders, Moved: l.moved, Advanced: l.advanced}
 	if s.Next < 0 {
 		s.Next = s.Committed
 	}

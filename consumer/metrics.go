@@ -77,6 +77,7 @@ var (
 	breakerDesc   = prometheus.NewDesc("cjrelay_breaker_state", "State of the circuit breaker: 0 closed, 1 half-open, 2 open.", nil, nil)
 	pausedDesc    = prometheus.NewDesc("cjrelay_paused", "1 while fetching of at least one partition pauses for the reason.", []string{"reason"}, nil)
 	pendingDesc   = prometheus.NewDesc("cjrelay_pending_orders", "Orders in memory without an outcome.", nil, nil)
+	heldDesc      = prometheus.NewDesc("cjrelay_held_orders", "Rejected orders that the mass rule holds, by the stage that rejected them.", []string{"stage"}, nil)
 	partsDesc     = prometheus.NewDesc("cjrelay_assigned_partitions", "Partitions of the orders' topic that this instance has.", nil, nil)
 )
 
@@ -105,6 +106,9 @@ func (c *Consumer) Collect(collected chan<- prometheus.Metric) {
 	gauge(stalledDesc, float64(stalled))
 	gauge(partsDesc, float64(assigned))
 	gauge(pendingDesc, float64(c.bounds.orders()))
+	for _, at := range stages {
+		gauge(heldDesc, float64(c.rules[at].state().Held), string(at))
+	}
 	gauge(breakerDesc, float64(c.config.Breaker.State()))
 	var active map[PauseReason]bool
 	if pauses != nil {

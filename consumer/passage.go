@@ -33,6 +33,14 @@ type passage struct {
 	arrived time.Time
 	trial   trial
 	fails   atomic.Bool
+	// suspect is set while a stage has rejected the order and not passed it; judge is that stage's rule.
+	suspect *suspect
+	judge   *mass
+	// reason and cause are why.
+	reason schema.Reason
+	cause  error
+	// candidate is set from when the order has all it takes to be sent.
+	candidate *candidate
 	// awaits is set while fetching pauses because the registry could not be asked about this order.
 	awaits bool
 
@@ -138,13 +146,14 @@ func (p *passage) read(asking context.Context) bool {
 		p.endAwait()
 		p.order = order
 		p.identify(order)
+		p.passes(stageDecode)
 		return true
 	case errors.As(err, &invalid):
 		p.endAwait()
 		if invalid.Read != nil && invalid.Read.ID != "" {
 			p.identify(invalid.Read)
 		}
-		p.conclude(schema.DeadLetter, invalid.Reason, err)
+		p.reject(stageDecode, invalid.Reason, err)
 	case p.open.Err() != nil:
 		p.abandon()
 	default:
@@ -174,7 +183,7 @@ func (p *passage) awaitsConfirmation() bool {
 		return false
 	}
 	if tolerance := p.consumer.config.FutureTolerance; ahead > tolerance {
-		p.conclude(schema.DeadLetter, schema.ReasonFuture, &schema.FieldError{
+		p.reject(stageBuild, schema.ReasonFuture, &schema.FieldError{
 			Field: "confirmed_at", Value: p.order.ConfirmedAt.Format(time.RFC3339),
 			Rule: "lies more than " + tolerance.String() + " in the future: check the platform's clock and time zone",
 		})
@@ -216,13 +225,15 @@ func (p *passage) join() {
 		// The table says so itself, in readiness; no verdict is better than a wrong one.
 		p.after(p.backoff(), func() { p.intake(p) })
 	case miss == schema.ReasonWrongPartition:
-		p.conclude(schema.DeadLetter, miss, &schema.FieldError{
+		p.reject(stagePartition, miss, &schema.FieldError{
 			Field: "session_id", Value: fmt.Sprintf("of an order in partition %d", p.partition),
 			Rule: "is in another partition by clicks.partitioner: key the orders by session like the clicks, or set clicks.join to global",
 		})
 	case miss != "":
+		p.passes(stagePartition)
 		p.conclude(schema.Unattributed, miss, nil)
 	default:
+		p.passes(stagePartition)
 		p.build(click.ID, schema.ReasonJoined)
 	}
 }
@@ -231,13 +242,14 @@ func (p *passage) join() {
 func (p *passage) build(click string, origin schema.Reason) {
 	query, err := p.consumer.config.Builder.Build(p.order, click, time.Now())
 	if err != nil {
-		p.conclude(schema.DeadLetter, schema.ReasonUnbuildable, err)
+		p.reject(stageBuild, schema.ReasonUnbuildable, err)
 		return
 	}
 	p.query, p.origin = query, origin
 	p.outcome.CJEvent, p.outcome.QuerySHA256 = click, query.SHA256()
 	p.waits = nil
-	p.enqueue()
+	p.passes(stageBuild)
+	p.compete()
 }
 
 // enqueue puts the order where the senders find it.
@@ -270,11 +282,14 @@ func (p *passage) attempt() {
 		permit.Done(breaker.Succeeded)
 		c.taken.Add(1)
 		c.health.endpoint.over()
+		p.passes(stageCJ)
+		c.duplicates.acknowledge(p.candidate)
 		p.conclude(schema.Acknowledged, p.origin, nil)
 	case postback.Rejected:
 		permit.Done(breaker.Succeeded)
 		c.health.endpoint.over()
-		p.conclude(schema.DeadLetter, schema.ReasonRejected, answer.Err)
+		p.fails.Store(false)
+		p.reject(stageCJ, schema.ReasonRejected, answer.Err)
 	case postback.Setup:
 		permit.Done(breaker.Failed)
 		c.health.endpoint.trouble(answer.Err)
@@ -328,6 +343,10 @@ func loud(kind schema.Kind) string {
 // conclude writes down how the order ended, and completes its offset when that is durable.
 func (p *passage) conclude(kind schema.Kind, reason schema.Reason, cause error) {
 	c := p.consumer
+	if kind == schema.Unattributed && p.suspect != nil {
+		// What it was rejected for is gone.
+		p.judge.cleared(p.suspect)
+	}
 	p.outcome.Outcome, p.outcome.Reason, p.outcome.At = kind, reason, time.Now().UTC().Truncate(time.Millisecond)
 	finish := func(durable bool) {
 		if durable {

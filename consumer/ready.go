@@ -34,6 +34,10 @@ func (c *Consumer) Ready() []Check {
 		{"outcomes", c.health.outcomes.lasts()},
 		{"dead_letters", c.health.deadLetters.lasts()},
 		{"commits", c.health.commits.lasts()},
+		{"decode", c.rules[stageDecode].trouble()},
+		{"partition", c.rules[stagePartition].trouble()},
+		{"build", c.rules[stageBuild].trouble()},
+		{"cj", c.rules[stageCJ].trouble()},
 		{"offsets", stopped},
 		{"progress", stalled},
 	}

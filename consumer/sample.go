@@ -30,6 +30,7 @@ func (c *Consumer) sampleLoop(ctx context.Context) error {
 		c.sample(ctx, admin)
 		c.lookForStalls(time.Now())
 		for _, l := range c.allLives() {
+			l.rebalance()
 			l.parkOldest()
 			l.parkBeforeRetention(time.Now())
 		}
@@ -71,8 +72,9 @@ func (c *Consumer) noteEnds(ends kadm.ListedOffsets) {
 func (c *Consumer) lookForStalls(now time.Time) {
 	stalled := 0
 	for _, s := range c.standings() {
-		if s.workLag() == 0 || c.pauses.excuse(s.Partition) {
-			// The time to make progress starts when there is something to do.
+		if s.workLag() == 0 || s.Held > 0 || c.pauses.excuse(s.Partition) {
+			// The time to make progress starts when there is something to do. What the mass rule holds has a check
+			// of its own.
 			if l := c.life(s.Partition); l != nil {
 				l.touch(now)
 			}

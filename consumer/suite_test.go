@@ -42,6 +42,8 @@ type bundle struct {
 	registry *registry
 	log      *buffer
 	later    []*kgo.Record
+	// made counts what another made.
+	made int
 }
 
 // registry is a schema registry that can be away.
@@ -101,6 +103,7 @@ func setup(t testing.TB, kafka *kafkatest.Cluster, partitions int32) *bundle {
 		},
 		Clicks: b.table, Builder: builder, Sender: b.cj, Breaker: breaker.New(breaker.Config{Concurrency: 8, Open: 50 * time.Millisecond}),
 		BackoffInitial: time.Millisecond, BackoffMax: 20 * time.Millisecond, CommitInterval: 10 * time.Millisecond,
+		MassSamples: 20, MassWait: 20 * time.Millisecond, Duplicates: 1000,
 		Drain: 5 * time.Second, FutureTolerance: 15 * time.Minute, Concurrency: 8,
 		MaxPending: 1000, MaxPendingBytes: 64 << 20, MaxPendingPerPartition: 500, RetryAfterCap: time.Minute,
 		SessionTimeout: 10 * time.Second, RebalanceTimeout: 30 * time.Second,
@@ -330,6 +333,12 @@ func (b *bundle) pastOrders(n int) []string {
 		all[i] = orderAt(id, past())
 	}
 	return all
+}
+
+// another is an order that no other call makes.
+func (b *bundle) another() string {
+	b.made++
+	return orderAt(fmt.Sprint("ANOTHER-", b.made), past())
 }
 
 func (b *bundle) awaitState(t testing.TB, state breaker.State) {

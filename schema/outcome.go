@@ -53,6 +53,14 @@ const (
 	ReasonRejected Reason = "rejected"
 )
 
+// Reasons for Duplicate: CJ has acknowledged the same order, from another record.
+const (
+	// ReasonRepeated: it would have been sent in the same words.
+	ReasonRepeated Reason = "repeated"
+	// ReasonChanged: it would have been sent in other words. CJ keeps what it got first.
+	ReasonChanged Reason = "changed"
+)
+
 // Reasons for Parked.
 const (
 	// ReasonKeepsFailing: the order failed again and again while CJ took others.
@@ -68,5 +76,6 @@ var Reasons = map[Kind][]Reason{
 	Acknowledged: {ReasonJoined, ReasonCarried},
 	Unattributed: {ReasonNoSession, ReasonNoClick, ReasonClickAfterOrder, ReasonClickExpired, ReasonClickErased, ReasonClickInvalid, ReasonNoConsent},
 	DeadLetter:   {ReasonMalformed, ReasonUnknownSchema, ReasonInvalidOrder, ReasonUnbuildable, ReasonFuture, ReasonWrongPartition, ReasonRejected},
+	Duplicate:    {ReasonRepeated, ReasonChanged},
 	Parked:       {ReasonKeepsFailing, ReasonHoldsUpOthers, ReasonRetentionEnds},
 }

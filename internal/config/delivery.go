@@ -32,6 +32,19 @@ type Delivery struct {
 	// time, since CJ refuses event times in the future; beyond the tolerance it is rejected.
 	// Range 0s to 1d. Default: 15m.
 	FutureTolerance time.Duration `koanf:"future_tolerance"`
+	// MassSamples is over how many of the latest different orders rejections are judged, at each stage apart:
+	// while half or more of them are rejected, by us or by CJ, the set-up is to blame, and none is dead-lettered.
+	// More tells set-up from orders better, and lets more rejected orders go before it does. Range 2 to 1000.
+	// Default: 20.
+	MassSamples int `koanf:"mass_samples"`
+	// MassWait is how long a rejected order waits where there are fewer samples. Longer saves orders from a
+	// set-up that was wrong from the start; shorter tells sooner that an order is bad. Range 10ms to 1h.
+	// Default: 20s.
+	MassWait time.Duration `koanf:"mass_wait"`
+	// Duplicates is how many acknowledged orders a process remembers, to send none again that comes in another
+	// record. Each takes some 110 bytes. What is not remembered CJ de-duplicates. Range 1 to 100000000.
+	// Default: 100000.
+	Duplicates int `koanf:"duplicates"`
 }
 
 // Breaker is when CJ counts as down, and how it is tried again. While it is open nothing is attempted and
@@ -66,6 +79,9 @@ func defaultDelivery() Delivery {
 		Drain:           20 * time.Second,
 		ShutdownGrace:   30 * time.Second,
 		FutureTolerance: 15 * time.Minute,
+		MassSamples:     20,
+		MassWait:        20 * time.Second,
+		Duplicates:      100_000,
 	}
 }
 
@@ -92,6 +108,9 @@ func (d Delivery) check(c *checker) {
 	within(c, "delivery.drain", d.Drain, 200*time.Millisecond, 30*time.Minute)
 	within(c, "delivery.shutdown_grace", d.ShutdownGrace, 300*time.Millisecond, time.Hour)
 	within(c, "delivery.future_tolerance", d.FutureTolerance, 0, 24*time.Hour)
+	within(c, "delivery.mass_samples", d.MassSamples, 2, 1000)
+	within(c, "delivery.mass_wait", d.MassWait, 10*time.Millisecond, time.Hour)
+	within(c, "delivery.duplicates", d.Duplicates, 1, 100_000_000)
 }
 
 func (b Breaker) check(c *checker) {

@@ -42,6 +42,8 @@ func (s *shop) requireDead(t *testing.T, cases []bad) {
 	}
 	records = append(records, good("last"))
 	s.kafka.Produce(t, records...)
+	// Every other order here is bad, which is more than the mass rule would let go.
+	s.config.Delivery.MassSamples = 1000
 	r := s.start(t)
 	s.awaitOutcomes(t, len(records))
 	b := s.audit(t)

@@ -70,6 +70,7 @@ func openOn(t *testing.T, kafka *kafkatest.Cluster, partitions int32, options ..
 	cfg.CJ.Actions = map[string]string{"sale": saleTracker}
 	cfg.Delivery.BackoffInitial, cfg.Delivery.BackoffMax = 10*time.Millisecond, 50*time.Millisecond
 	cfg.Delivery.CommitInterval = 50 * time.Millisecond
+	cfg.Delivery.MassWait = 50 * time.Millisecond
 	cfg.Breaker.Open = 100 * time.Millisecond
 	s.config = cfg
 	s.watch = s.kafka.Client(t, kgo.ConsumeTopics(cfg.Outcomes.Topic), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),

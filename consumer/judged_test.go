@@ -1,0 +1,113 @@
+package consumer
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cjrelay/cjrelay/internal/kafkatest"
+	"github.com/cjrelay/cjrelay/postback"
+	"github.com/cjrelay/cjrelay/schema"
+)
+
+// atOnce makes the mass rules try what they hold every few milliseconds.
+func atOnce(c *Consumer) {
+	for _, rule := range c.rules {
+		rule.config.pace = 5 * time.Millisecond
+	}
+}
+
+func TestRejectionsOfEverythingAreHeldUntilTheCauseIsGone(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 2)
+	b.readClicks(t)
+	b.cj.always(rejected)
+	b.confirm(t, 0, orders(ids(60)...)...)
+	r := b.startWith(t, atOnce)
+	eventually(t, func() bool { return r.rules[stageCJ].state().Held == 60 }, "not all are held")
+	require.Error(t, r.check(t, "cj"))
+	eventually(t, func() bool { return b.cj.total() > 80 }, "not tried again")
+	require.Empty(t, b.Read(t, b.config.DeadLetterTopic))
+	// Partitions go to another instance and come back.
+	other := b.startWith(t, atOnce)
+	eventually(t, func() bool { return len(other.allLives()) == 1 }, "no rebalance")
+	other.halt(t)
+	eventually(t, func() bool { return len(r.allLives()) == 2 && r.rules[stageCJ].state().Held == 60 }, "not held again")
+	b.cj.always(acknowledged)
+	b.requireCommitted(t, 0, 60)
+	require.NoError(t, r.check(t, "cj"))
+	require.Empty(t, b.Read(t, b.config.DeadLetterTopic))
+	require.Zero(t, r.rules[stageCJ].state().Held)
+	eventually(t, func() bool { return r.bounds.orders() == 0 }, "an order is left")
+}
+
+func TestUnreadableTopicIsHeldUntilItCanBeRead(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 1)
+	b.readClicks(t)
+	b.registry.fail(&schema.InvalidError{Reason: schema.ReasonUnknownSchema, Err: context.DeadlineExceeded})
+	b.config.MaxPendingPerPartition = 100
+	b.confirm(t, 0, orders(ids(300)...)...)
+	r := b.startWith(t, atOnce)
+	eventually(t, func() bool { return r.pausedFor()[PauseMassRule] }, "reads on for ever")
+	require.ErrorContains(t, r.check(t, "decode"), "20 of the latest 20 orders could not be read")
+	b.registry.fail(nil)
+	b.requireCommitted(t, 0, 300)
+	require.Empty(t, b.Read(t, b.config.DeadLetterTopic))
+	require.False(t, r.pausedFor()[PauseMassRule])
+}
+
+func TestTheSameOrderTwiceIsADuplicate(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 2)
+	b.readClicks(t)
+	sending, answer := b.cj.hold()
+	b.confirm(t, 0, orders("ORD-1", "ORD-1")...)
+	b.confirm(t, 1, orders("ORD-1")...)
+	r := b.start(t)
+	<-sending
+	waiting := func() (n int) {
+		r.duplicates.mu.Lock()
+		defer r.duplicates.mu.Unlock()
+		for _, one := range r.duplicates.underWay {
+			n += len(one.waiting)
+		}
+		return n
+	}
+	eventually(t, func() bool { return waiting() == 2 }, "its twins do not wait")
+	require.Equal(t, 1, b.cj.total())
+	close(answer)
+	b.requireCommitted(t, 0, 2)
+	b.requireCommitted(t, 1, 1)
+	b.confirm(t, 1, orders("ORD-1")...)
+	b.requireCommitted(t, 1, 2)
+	require.Equal(t, 1, b.cj.total())
+	kinds := map[schema.Kind]int{}
+	for _, one := range b.Read(t, b.config.OutcomesTopic) {
+		outcome, err := schema.DecodeOutcome(one.Value)
+		require.NoError(t, err)
+		kinds[outcome.Outcome]++
+	}
+	require.Equal(t, map[schema.Kind]int{schema.Acknowledged: 1, schema.Duplicate: 3}, kinds)
+}
+
+func TestWhereTheFirstIsRejectedItsTwinIsSent(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 1)
+	b.readClicks(t)
+	calls := make(chan struct{}, 10)
+	b.cj.answers(func(context.Context, string) postback.Answer {
+		calls <- struct{}{}
+		if len(calls) == 1 {
+			return rejected
+		}
+		return acknowledged
+	})
+	b.confirm(t, 0, orders("ORD-1", "ORD-1")...)
+	b.start(t)
+	b.requireCommitted(t, 0, 2)
+	require.Len(t, b.Read(t, b.config.DeadLetterTopic), 1)
+	require.Equal(t, 2, b.cj.total())
+}
