@@ -29,7 +29,7 @@ type DiskConfig struct {
 	// alone; another process with a Disk in it is refused.
 	Dir string
 	// MemoryBytes bounds what the store holds in memory: half for the database's cache of blocks, a quarter for
-	// what is not yet written to its files, a quarter for all batches together (see BatchBytes). Zero is
+	// what is not yet written to its files, a quarter for all batches together (see BatchMemory). Zero is
 	// DiskMemoryDefault; less than DiskMemoryMin is refused.
 	MemoryBytes int64
 	// Log gets what an operator should know: a store that was set aside, a full disk.
@@ -113,11 +113,8 @@ func (d *Disk) NewBatch() Batch {
 	return &diskBatch{disk: d, layout: d.layout, space: spaceSize(d.layout)}
 }
 
-// BatchBytes is how large each of so many batches may get before it is committed, so that all of them keep to
-// their share of MemoryBytes.
-func (d *Disk) BatchBytes(batches int) int {
-	return int(d.config.MemoryBytes) / 4 / max(batches, 1)
-}
+// BatchMemory is how many bytes all batches together may take before they are committed: their share of MemoryBytes.
+func (d *Disk) BatchMemory() int64 { return d.config.MemoryBytes / 4 }
 
 // History implements Store.
 func (d *Disk) History(partition int32, session string) (History, error) {

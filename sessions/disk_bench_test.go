@@ -26,7 +26,7 @@ func fill(b *testing.B, disk *Disk, sessions int) {
 	batch := disk.NewBatch()
 	for i := range sessions {
 		batch.Add(0, []byte(uuid(i)), put(at(hexID(i), 0)))
-		if batch.Bytes() >= disk.BatchBytes(1) || i == sessions-1 {
+		if int64(batch.Bytes()) >= disk.BatchMemory() || i == sessions-1 {
 			require.NoError(b, batch.Commit(map[int32]Checkpoint{0: {Next: int64(i + 1)}}))
 		}
 	}

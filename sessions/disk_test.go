@@ -231,11 +231,3 @@ func TestBatchGivesMemoryBack(t *testing.T) {
 	require.LessOrEqual(t, kept, pieceBytes+firstPiece)
 	require.NoError(t, disk.Close())
 }
-
-func TestBatchBytesShareTheBound(t *testing.T) {
-	t.Parallel()
-	disk := opened(t, vfs.NewMem(), Global)
-	require.Equal(t, DiskMemoryMin/4, disk.BatchBytes(1))
-	require.Equal(t, DiskMemoryMin/16, disk.BatchBytes(4))
-	require.NoError(t, disk.Close())
-}

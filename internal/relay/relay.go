@@ -82,7 +82,7 @@ func NewWired(cfg config.Config, log *slog.Logger, wiring Wiring) (*Relay, error
 	}
 	table, err := sessions.Open(sessions.Config{
 		Topic: cfg.Clicks.Topic, Layout: sessions.Layout(cfg.Clicks.Join), Orders: cfg.Orders.Topic, Partitioner: partitioner,
-		Window: cfg.Clicks.Window, BatchMemory: int64(cfg.Clicks.Memory) / 4, Decode: decodeClick, Client: kafka, Log: log,
+		Window: cfg.Clicks.Window, BatchMemory: clicks.BatchMemory(), Decode: decodeClick, Client: kafka, Log: log,
 	}, clicks)
 	if err != nil {
 		return nil, errors.Join(err, clicks.Close())
