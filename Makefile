@@ -52,3 +52,7 @@ fuzz: ## every fuzz target for FUZZTIME (30s) each
 .PHONY: bench
 bench: ## acknowledged postbacks a second beside the bare HTTP client, as a ratio, and processor time an order
 	go run ./bench/postbacks
+
+.PHONY: bench-join
+bench-join: ## restore, warm start, lookups, memory and disk of the click table with ten million sessions; about five minutes
+	go run ./bench/join
