@@ -78,8 +78,10 @@ type Config struct {
 
 // Consumer is one member of the group. Use New, then Run once.
 type Consumer struct {
-	config     Config
-	client     *kgo.Client
+	config Config
+	client *kgo.Client
+	// abort ends whatever the client waits for.
+	abort      context.CancelFunc
 	journal    *journal
 	metrics    metrics
 	health     health
@@ -155,7 +157,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	if err := c.connect(ctx); err != nil {
 		return err
 	}
-	defer c.client.Close()
+	defer c.leave()
 	journal, err := newJournal(ctx, c)
 	if err != nil {
 		return err
@@ -184,6 +186,21 @@ func (c *Consumer) Run(ctx context.Context) error {
 	return err
 }
 
+// leaveGrace is how long leaving the group may take at the end.
+const leaveGrace = 3 * time.Second
+
+// leave gives the group back its partitions and ends the client. A group that is being joined cannot be left: the
+// client would wait for the join, which the broker delays for as long as a member that has died may still come back.
+func (c *Consumer) leave() {
+	leaving, cancel := context.WithTimeout(context.Background(), leaveGrace)
+	defer cancel()
+	if err := c.client.LeaveGroupContext(leaving); err != nil {
+		c.config.Log.Warn("the group could not be left; it finds out by itself", "group", c.config.Group, "error", err)
+	}
+	c.abort()
+	c.client.Close()
+}
+
 // connect settles where the group starts and then makes the group's client, which joins at once.
 func (c *Consumer) connect(ctx context.Context) error {
 	seed, err := kgo.NewClient(c.config.Client...)
@@ -201,6 +218,8 @@ func (c *Consumer) connect(ctx context.Context) error {
 	}
 	c.topicID = topics[c.config.Topic].ID
 	c.retention = orderRetention(ctx, admin, c.config.Topic)
+	clientContext, abort := context.WithCancel(context.Background())
+	c.abort = abort
 	options := append(slices.Clone(c.config.Client),
 		kgo.ConsumerGroup(c.config.Group),
 		kgo.ConsumeTopics(c.config.Topic),
@@ -208,6 +227,7 @@ func (c *Consumer) connect(ctx context.Context) error {
 		kgo.SessionTimeout(c.config.SessionTimeout),
 		kgo.RebalanceTimeout(c.config.RebalanceTimeout),
 		kgo.DisableAutoCommit(),
+		kgo.WithContext(clientContext),
 		// Callbacks wait while polled records are being handed to their lives.
 		kgo.BlockRebalanceOnPoll(),
 		kgo.OnPartitionsAssigned(c.onAssigned),

@@ -57,7 +57,12 @@ func StartFake(t testing.TB, options ...kfake.Opt) *Cluster {
 // run. Reach it with Options.
 func StartVirtual(t testing.TB, options ...kfake.Opt) *Cluster {
 	t.Helper()
-	network := &kfake.VirtualNetwork{}
+	return StartVirtualOn(t, &kfake.VirtualNetwork{}, options...)
+}
+
+// StartVirtualOn does so on a network that the test has in hand, to cut it.
+func StartVirtualOn(t testing.TB, network *kfake.VirtualNetwork, options ...kfake.Opt) *Cluster {
+	t.Helper()
 	fake, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.Ports(9092), kfake.ListenFn(network.Listen)}, options...)...)
 	require.NoError(t, err)
 	t.Cleanup(fake.Close)
