@@ -70,6 +70,8 @@ type Disk struct {
 	noting   sync.Mutex // held while damage is noted or forgotten
 	damage   atomic.Pointer[damage]
 	flushing flushing
+	// compactions bring files together.
+	compactions compactions
 	// run numbers the files that batches are written to.
 	run atomic.Int64
 }

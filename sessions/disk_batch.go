@@ -19,6 +19,8 @@ type diskBatch struct {
 	spare   [][]byte
 	entries []batchEntry
 	used    int
+	// touched keeps touch from being optimised away.
+	touched byte
 
 	key, value []byte
 	values     [][]byte
@@ -122,9 +124,22 @@ func (b *diskBatch) sort() {
 	})
 }
 
+// touch reads a byte of each of the next records, and returns where it has stopped. In the order of keys they lie all
+// over the memory: asked for together, they come to the processor's cache at once instead of one after the other.
+func (b *diskBatch) touch(from int) (to int) {
+	to = min(from+64, len(b.entries))
+	for _, e := range b.entries[from:to] {
+		b.touched ^= b.pieces[e.at>>pieceBits][e.at&(pieceBytes-1)]
+	}
+	return to
+}
+
 // sessions passes each session of the sorted batch with what its changes say together.
 func (b *diskBatch) sessions(yield func(key, value []byte) error) error {
-	for i := 0; i < len(b.entries); {
+	for i, near := 0, 0; i < len(b.entries); {
+		if i >= near {
+			near = b.touch(i)
+		}
 		key, value := b.record(b.entries[i])
 		b.values = append(b.values[:0], value)
 		for i++; i < len(b.entries) && b.entries[i].prefix == b.entries[i-1].prefix; i++ {

@@ -104,7 +104,8 @@ func (d *Disk) reopen(origin Origin) (reason string, err error) {
 		return firstLine(err), nil
 	}
 	if damage := d.damage.Load(); damage != nil {
-		return damage.err.Error(), d.abandon()
+		_ = d.abandon()
+		return damage.err.Error(), nil
 	}
 	return "", nil
 }
@@ -125,6 +126,8 @@ func (d *Disk) open(with func(*pebble.Options)) (err error) {
 			disk.freeze()
 		}
 	}()
+	// A compaction that begins now would hold up the opening until it has ended.
+	d.compactions.wait()
 	d.db, err = pebble.Open(d.files.database(), d.options)
 	return err
 }

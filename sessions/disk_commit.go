@@ -110,6 +110,7 @@ func (w batchWriter) set(key, value []byte) error   { return w.batch.Set(key, va
 
 // ingest writes a batch as a sorted file, which then becomes one of the database's.
 func (d *Disk) ingest(b *diskBatch, checkpoints []checkpointRecord) error {
+	d.compactions.wait()
 	path := d.files.fs.PathJoin(d.files.runs(), fmt.Sprintf("%d.sst", d.run.Add(1)))
 	if err := d.writeRun(path, b, checkpoints); err != nil {
 		if removed := d.files.fs.Remove(path); removed != nil {
@@ -118,7 +119,7 @@ func (d *Disk) ingest(b *diskBatch, checkpoints []checkpointRecord) error {
 		return d.failed("write", cannotWrite(d.config.Dir, err))
 	}
 	if err := d.db.Ingest(context.Background(), []string{path}); err != nil {
-		return d.failed("write", errors.Join(err, d.files.fs.Remove(path)))
+		return d.failed("write", cannotWrite(d.config.Dir, errors.Join(err, d.files.fs.Remove(path))))
 	}
 	// It may only be queued behind changes that are in memory.
 	d.flushing.dirty.Store(true)

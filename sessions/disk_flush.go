@@ -9,8 +9,9 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// flushInterval is how long changes stay in memory only. It bounds what is read again after a crash.
-const flushInterval = time.Minute
+// flushInterval is how long changes stay in memory only. It bounds what is read again after a crash; every flush
+// makes another file, which the database sooner or later rewrites a good part of the others for.
+const flushInterval = 5 * time.Minute
 
 // flushing brings changes from memory to the files.
 type flushing struct {

@@ -88,7 +88,7 @@ func packUUID[S string | []byte](text S) (id [16]byte, ok bool) {
 	}
 	at := 0
 	for i := 0; i < uuidText; i += 2 {
-		if text[i] == '-' {
+		if i == 8 || i == 13 || i == 18 || i == 23 {
 			i++
 		}
 		high, low := lowerHex[text[i]], lowerHex[text[i+1]]

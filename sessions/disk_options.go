@@ -36,7 +36,7 @@ func (d *Disk) diskOptions(disk *patientFS) *pebble.Options {
 		// log of writes would only cost twice the writing.
 		DisableWAL:                  true,
 		CacheSize:                   memory / 2,
-		MemTableSize:                uint64(memory / 16),
+		MemTableSize:                uint64(min(memory/16, 64<<20)),
 		MemTableStopWritesThreshold: 4,
 		// Lookups are slower while many runs wait to be brought together, but writes are not held up: the
 		// sooner the topic is read, the sooner there are lookups at all.
@@ -47,8 +47,10 @@ func (d *Disk) diskOptions(disk *patientFS) *pebble.Options {
 		MaxOpenFiles:               500,
 		// Ids and UUIDs are random: there is nothing to compress.
 	}
+	options.Experimental.CompactionScheduler = &d.compactions
 	for i := range options.Levels {
-		options.Levels[i].BlockSize = 4 << 10
+		// A lookup that misses the cache reads one block and puts it there.
+		options.Levels[i].BlockSize = 2 << 10
 		options.Levels[i].IndexBlockSize = 64 << 10
 		options.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression }
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)

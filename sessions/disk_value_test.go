@@ -28,7 +28,7 @@ func unpackKey(key []byte, layout Layout) string {
 
 func FuzzSessionKey(f *testing.F) {
 	for _, session := range append(someSessions, "", "\x00", "\x02"+uuid(1)[:16], strings.ToUpper(uuid(0xabc)), strings.Replace(uuid(1), "-", "0", 1),
-		strings.Repeat("-", 36), "0123456-89abc-def0-1234-56789abcdef01") {
+		strings.Repeat("-", 36), "00000000-0000-0000-0000-00-000000000", "00000000-0000-0000-0000-00000000000-", "0123456-89abc-def0-1234-56789abcdef01") {
 		f.Add(session, int32(7))
 	}
 	f.Fuzz(func(t *testing.T, session string, partition int32) {

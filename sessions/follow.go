@@ -23,6 +23,8 @@ func (t *Table) Unfollow(partitions ...int32) {
 	if t.config.Layout == Global {
 		return
 	}
+	t.assigning.Lock()
+	defer t.assigning.Unlock()
 	t.ours.remove(partitions)
 	for _, partition := range partitions {
 		t.progress.stop(partition)
@@ -67,20 +69,29 @@ func (t *Table) follow(ctx context.Context, wanted []int32) error {
 	if err := t.dropUntrusted(unknown, ends, len(follows) > 0); err != nil {
 		return err
 	}
+	t.assigning.Lock()
+	defer t.assigning.Unlock()
 	from := map[int32]kgo.Offset{}
+	var readings []*reading
 	for _, partition := range unknown {
+		if t.config.Layout == Copartitioned && !t.ours.has(partition) {
+			// It went while its ends were being asked for.
+			continue
+		}
 		at := t.store.Checkpoint(partition)
 		if at.Current.IsZero() {
 			at = Checkpoint{Next: starts[partition], Current: time.Now()}
 		}
 		// What retention removed while we were away is in no table any more.
 		at.Next = max(at.Next, starts[partition])
-		if t.progress.start(partition, at) {
+		if r := t.progress.start(partition, at); r != nil {
+			readings = append(readings, r)
 			from[partition] = kgo.NewOffset().At(at.Next)
 		}
 	}
 	t.intents.put(func(client *kgo.Client) []group {
 		client.AddConsumePartitions(map[string]map[int32]kgo.Offset{t.config.Topic: from})
+		t.progress.feed(readings)
 		// The reader must know of a partition that has no news, to keep its checkpoint's date.
 		groups := make([]group, 0, len(from))
 		for partition, at := range from {

@@ -62,6 +62,12 @@ func (s *set) remove(partitions []int32) {
 	}
 }
 
+func (s *set) has(partition int32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.partitions[partition]
+}
+
 func (s *set) list() []int32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -110,7 +111,7 @@ func (i *instance) end(crash bool) error {
 	i.table.Close()
 	i.brake.letGo()
 	i.table = nil
-	i.shelf.close(i.w, crash)
+	err = errors.Join(err, i.shelf.close(crash))
 	if crash {
 		i.minds = i.recall()
 	} else {
@@ -118,16 +119,19 @@ func (i *instance) end(crash bool) error {
 	}
 	i.w.did("instance %d ended, crash %t", i.name, crash)
 	if err != nil {
-		return fmt.Errorf("the table ended by itself: %w", err)
+		return fmt.Errorf("ending instance %d: %w", i.name, err)
 	}
 	return nil
 }
 
 // flush makes what the store has now outlive a crash.
-func (i *instance) flush() {
-	i.shelf.flush(i.w)
+func (i *instance) flush() error {
+	if err := i.shelf.flush(); err != nil {
+		return err
+	}
 	i.remember()
 	i.w.did("instance %d flushed", i.name)
+	return nil
 }
 
 func (i *instance) remember() {

@@ -15,9 +15,9 @@ import (
 type shelf interface {
 	open(w *world) Store
 	// close takes the store back. A crash goes back to what was last flushed, or further on.
-	close(w *world, crash bool)
+	close(crash bool) error
 	// flush makes what was committed outlive a crash.
-	flush(w *world)
+	flush() error
 	// survives tells whether the next store is not empty.
 	survives() bool
 }
@@ -32,10 +32,10 @@ func (w *world) newShelf() shelf {
 // forgetting keeps nothing.
 type forgetting struct{}
 
-func (forgetting) open(*world) Store  { return NewMemory() }
-func (forgetting) close(*world, bool) {}
-func (forgetting) flush(*world)       {}
-func (forgetting) survives() bool     { return false }
+func (forgetting) open(*world) Store { return NewMemory() }
+func (forgetting) close(bool) error  { return nil }
+func (forgetting) flush() error      { return nil }
+func (forgetting) survives() bool    { return false }
 
 // memoryShelf keeps a Memory, and a copy of it for a crash.
 type memoryShelf struct{ store, flushed *surviving }
@@ -48,15 +48,19 @@ func (s *memoryShelf) open(*world) Store {
 	return s.store
 }
 
-func (s *memoryShelf) close(w *world, crash bool) {
+func (s *memoryShelf) close(crash bool) error {
 	if crash {
 		s.store = s.flushed.copied()
-		return
+		return nil
 	}
-	s.flush(w)
+	return s.flush()
 }
 
-func (s *memoryShelf) flush(*world)   { s.flushed = s.store.copied() }
+func (s *memoryShelf) flush() error {
+	s.flushed = s.store.copied()
+	return nil
+}
+
 func (s *memoryShelf) survives() bool { return true }
 
 func (s *surviving) copied() *surviving {
@@ -91,26 +95,26 @@ func (s *diskShelf) open(w *world) Store {
 	return s.disk
 }
 
-func (s *diskShelf) close(w *world, crash bool) {
-	if crash {
-		// What was not synced is lost, all of it.
-		s.files, s.disk = s.files.CrashClone(vfs.CrashCloneCfg{}), s.left(s.disk)
-		return
+func (s *diskShelf) close(crash bool) error {
+	if !crash {
+		return s.disk.Close()
 	}
-	require.NoError(w.t, s.disk.Close())
-}
-
-// left closes the disk that a crash leaves behind.
-func (s *diskShelf) left(disk *Disk) *Disk {
-	_ = disk.Close()
+	// What was not synced is lost, all of it, and what the disk writes from now on too.
+	left := s.files.CrashClone(vfs.CrashCloneCfg{})
+	_ = s.disk.Close()
+	s.files = left
 	return nil
 }
 
-func (s *diskShelf) flush(w *world) {
-	if s.disk.db != nil {
-		require.NoError(w.t, s.disk.flush())
+func (s *diskShelf) flush() error {
+	s.disk.life.RLock()
+	defer s.disk.life.RUnlock()
+	if s.disk.db == nil {
+		return nil
 	}
+	return s.disk.flush()
 }
+
 func (s *diskShelf) survives() bool { return true }
 
 // slowStore takes its time to commit, and fails now and then, as a full disk does. On a real cluster time is not free.

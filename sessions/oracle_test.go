@@ -20,7 +20,7 @@ func oracleSeeds(t *testing.T, onFake, onReal uint64) (first, last uint64) {
 	switch {
 	case named == "" && onRealKafka():
 		return 1, onReal
-	case named == "" && testing.Short():
+	case named == "" && (testing.Short() || raceDetector):
 		return 1, onFake / 5
 	case named == "":
 		return 1, onFake

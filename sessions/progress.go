@@ -26,22 +26,34 @@ type reading struct {
 	agreeing uint8
 	// inHand counts groups of records that were fetched and are not committed.
 	inHand int
+	// fed is set when the client fetches for this reading. What comes before that was fetched for an earlier one.
+	fed bool
 	// stopped is set when the partition is not followed any more.
 	stopped bool
 }
 
 func newProgress() *progress { return &progress{readings: map[int32]*reading{}} }
 
-// start begins to read a partition behind a checkpoint. It does nothing while an earlier reading of the same
-// partition still has records in hand: they must not land among the new one's.
-func (p *progress) start(partition int32, at Checkpoint) (started bool) {
+// start begins to read a partition behind a checkpoint. It does nothing, and returns nil, while an earlier reading of
+// the same partition still has records in hand: they must not land among the new one's.
+func (p *progress) start(partition int32, at Checkpoint) *reading {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.readings[partition] != nil {
-		return false
+		return nil
 	}
-	p.readings[partition] = &reading{partition: partition, position: at.Next, current: at.Current, agreeing: at.Agreeing}
-	return true
+	r := &reading{partition: partition, position: at.Next, current: at.Current, agreeing: at.Agreeing}
+	p.readings[partition] = r
+	return r
+}
+
+// feed notes that the client fetches for these readings from now on.
+func (p *progress) feed(readings []*reading) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range readings {
+		r.fed = true
+	}
 }
 
 // stop ends the reading of a partition. Listings no longer wait for it.
@@ -67,12 +79,13 @@ func (p *progress) bury(r *reading) {
 	}
 }
 
-// take puts a group of records in hand. It is nil for a partition that is not followed any more.
+// take puts a group of records in hand. It is nil for a partition that is not followed any more, or that came back and
+// the group was fetched before.
 func (p *progress) take(partition int32) *reading {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.readings[partition]
-	if r == nil || r.stopped {
+	if r == nil || r.stopped || !r.fed {
 		return nil
 	}
 	r.inHand++

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -49,9 +50,11 @@ type Table struct {
 	progress *progress
 	lister   *lister
 	intents  intents
-	// ours are the partitions that are followed.
-	ours    *set
-	metrics metrics
+	// ours are the partitions that are followed. assigning is held while some come or go, so that the readings and
+	// the intents for them stay in one order.
+	ours      *set
+	assigning sync.Mutex
+	metrics   metrics
 	// topicID is the topic that the table is filled from, nil until it was listed once; tombstones is how long
 	// the topic keeps them, and belongs to the listing goroutine.
 	topicID    atomic.Pointer[[16]byte]
