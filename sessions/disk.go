@@ -94,6 +94,7 @@ func openDisk(config DiskConfig, fs vfs.FS) (*Disk, error) {
 		return nil, fmt.Errorf("the click table's memory of %d bytes: must be at least %d", config.MemoryBytes, int64(DiskMemoryMin))
 	}
 	d := &Disk{
+		compactions: compactions{loading: loadingFor},
 		config:      config,
 		files:       diskFiles{fs: fs, dir: config.Dir},
 		exit:        os.Exit,

@@ -20,6 +20,8 @@ const (
 // compactions say when the database may bring files together. While a table is filled they wait: a compaction would
 // only bring together what the next bulk commits take apart again, and take the processor from them.
 type compactions struct {
+	// loading is the constant loadingFor, but in tests that force compactions.
+	loading time.Duration
 	db      pebble.DBForCompaction
 	stop    chan struct{}
 	stopped sync.WaitGroup
@@ -38,7 +40,7 @@ var _ pebble.CompactionScheduler = (*compactions)(nil)
 func (c *compactions) wait() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.waits = time.Now().Add(loadingFor)
+	c.waits = time.Now().Add(c.loading)
 	c.runs++
 }
 
@@ -46,11 +48,11 @@ func (c *compactions) wait() {
 func (c *compactions) begin() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Now().After(c.waits) {
+	if !time.Now().Before(c.waits) {
 		c.runs = 0
 	}
-	loading := c.runs > 0 && c.runs <= loadingRuns
-	if c.closed || loading || c.running >= c.db.GetAllowedWithoutPermission() {
+	waits := c.runs > 0 && c.runs <= loadingRuns
+	if c.closed || waits || c.running >= c.db.GetAllowedWithoutPermission() {
 		return false
 	}
 	c.running++

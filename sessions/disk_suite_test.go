@@ -53,6 +53,7 @@ func held(t require.TestingT, fs vfs.FS, dir string) *testDisk {
 	disk, err := openDisk(DiskConfig{Dir: dir, MemoryBytes: DiskMemoryMin, Log: slog.New(slog.NewTextHandler(d.log, nil))}, fs)
 	require.NoError(t, err)
 	d.Disk, disk.flushAfter = disk, d.ticks
+	disk.compactions.loading = 0
 	disk.exit = func(int) {
 		d.exited.Store(true)
 		panic("the process would end")

@@ -92,6 +92,7 @@ func (s *diskShelf) open(w *world) Store {
 	var err error
 	s.disk, err = openDisk(DiskConfig{Dir: "clicks", MemoryBytes: DiskMemoryMin, Log: w.config().Log}, s.files)
 	require.NoError(w.t, err)
+	s.disk.compactions.loading = 0
 	return s.disk
 }
 
