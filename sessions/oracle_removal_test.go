@@ -63,7 +63,7 @@ func (w *world) compact() {
 // cleaned writes so that the segments that are there end, and waits until Kafka's log cleaner has gone over them. The
 // cleaner never touches the latest segment, so there are three records that begin one each; when the first has gone,
 // it was superseded by the second in a segment that was cleaned.
-func (w *world) cleaned() (left map[[2]int64]bool) {
+func (w *world) cleaned() map[[2]int64]bool {
 	w.t.Helper()
 	var first []*entry
 	for n := range 3 {
@@ -81,7 +81,7 @@ func (w *world) cleaned() (left map[[2]int64]bool) {
 		}
 	}
 	require.Eventually(w.t, func() bool {
-		left = w.left()
+		left := w.left()
 		for _, filler := range first {
 			if left[[2]int64{int64(filler.partition), filler.offset}] {
 				return false
@@ -89,7 +89,8 @@ func (w *world) cleaned() (left map[[2]int64]bool) {
 		}
 		return true
 	}, long, 50*time.Millisecond, "the log cleaner has not come to topic %s: %v", w.topic, first)
-	return left
+	// What was read before the cleaner came is not there any more.
+	return w.left()
 }
 
 // left are partition and offset of every record that the topic still has.
