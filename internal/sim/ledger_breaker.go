@@ -1,0 +1,82 @@
+//go:build simulate
+
+package sim
+
+import (
+	"strings"
+	"time"
+)
+
+// checkBreakers demands that a relay sent nothing while its circuit was open, and no more than its probes while it was
+// half-open.
+func (l *ledger) checkBreakers() {
+	requests := l.cj.all()
+	for _, u := range l.all() {
+		states := u.log.when(breakerOpened, breakerChanged)
+		for i, m := range states {
+			until := u.ended
+			if i+1 < len(states) {
+				until = states[i+1].at
+			}
+			if m.state != "open" && m.state != "half-open" {
+				continue
+			}
+			sent, cancelled := 0, 0
+			var first time.Duration
+			for _, r := range requests {
+				if r.relay == u.name && r.at.After(m.at.Add(10*l.options.Delay)) && r.at.Before(until) {
+					if sent++; sent == 1 {
+						first = r.at.Sub(m.at)
+					}
+					if r.status == 0 && r.ended.Sub(r.at) < l.options.Timeout {
+						cancelled++
+					}
+				}
+			}
+			switch {
+			case m.state == "open" && sent > 0:
+				l.found(breakerHolds, "%s sent %d requests while its circuit was open, from %v to %v, the first after %v", u.name, sent, l.since(m.at), l.since(until), first)
+			case m.state == "half-open" && sent-cancelled > l.config.Breaker.Probes:
+				l.found(breakerHolds, "%s sent %d requests while its circuit was half-open, from %v to %v", u.name, sent, l.since(m.at), l.since(until))
+			}
+		}
+	}
+}
+
+// checkSecrets looks for click ids, e-mail addresses and the signature where people and machines look.
+func (l *ledger) checkSecrets() {
+	secrets := map[string]string{"the signature": signature}
+	for _, s := range l.shoppers {
+		if s.carried != "" && s.click == s.carried {
+			secrets["the click of "+s.id] = s.carried
+		}
+		for _, v := range s.visits {
+			if v.click != "" {
+				secrets["a click of "+s.id] = v.click
+			}
+		}
+		if strings.Contains(s.session, "@") {
+			secrets["the e-mail address of "+s.id] = s.session
+		}
+	}
+	for _, u := range l.all() {
+		log, metrics := u.log.text(), u.exposition()
+		for what, secret := range secrets {
+			if strings.Contains(log, secret) {
+				l.found(nothingSecretShown, "the log of %s shows %s", u.name, what)
+			}
+			if strings.Contains(metrics, secret) {
+				l.found(nothingSecretShown, "the metrics of %s show %s", u.name, what)
+			}
+		}
+	}
+	for _, letters := range l.letters {
+		for _, r := range letters {
+			for what, secret := range secrets {
+				if strings.Contains(header(r, "cjrelay-error"), secret) {
+					l.found(nothingSecretShown, "a dead letter's error shows %s", what)
+				}
+			}
+		}
+	}
+}

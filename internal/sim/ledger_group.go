@@ -1,0 +1,160 @@
+//go:build simulate
+
+package sim
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// checkCommits demands that nobody committed what another one owned, or an order that had no outcome yet.
+func (l *ledger) checkCommits() {
+	byPartition := map[int32][]*shopper{}
+	for _, s := range l.shoppers {
+		if s.produced {
+			byPartition[s.place.partition] = append(byPartition[s.place.partition], s)
+		}
+	}
+	for _, c := range l.commits {
+		if c.owner != "" && c.relay != c.owner {
+			l.found(commitDiscipline, "%s committed partition %d up to %d at %v, when it was %s's", c.relay, c.partition, c.offset, l.since(c.at), c.owner)
+		}
+		if c.relay == "" {
+			continue // where the group starts, before anybody was in it
+		}
+		for _, s := range byPartition[c.partition] {
+			if s.place.offset >= c.offset || s.place.offset < l.starts[c.partition] {
+				continue
+			}
+			if !slices.ContainsFunc(l.outcomes[s.place], func(o written) bool { return o.at.offset < c.outcomes[o.at.partition] }) {
+				l.found(commitDiscipline, "%s committed partition %d up to %d at %v, when %s (%s) at %d had no outcome", c.relay, c.partition, c.offset, l.since(c.at),
+					s.id, s.kind, s.place.offset)
+			}
+		}
+	}
+}
+
+// disturbance is a moment at which a relay may have had orders in hand that the next one must do again.
+type disturbance struct {
+	at  time.Time
+	why string
+}
+
+// disturbances of a relay: it crashed, lost partitions or its line, or handed partitions over while Kafka was in trouble,
+// so that what it had done could not be written down in time.
+func (l *ledger) disturbances(u *unit) []disturbance {
+	var all []disturbance
+	if u.crashed {
+		all = append(all, disturbance{u.told, "crashed"})
+	}
+	for _, away := range u.away {
+		all = append(all, disturbance{away.from, "was cut off"})
+	}
+	handovers := u.log.when(partitionsRevoked)
+	if !u.told.IsZero() {
+		handovers = append(handovers, moment{at: u.told, what: "stopped"})
+	}
+	// A relay whose metadata was refused once sends none any more: orders that are done behind one that is not are
+	// done again by the next owner.
+	bare := time.Time{}
+	for _, m := range u.log.when(commitFailed) {
+		if bare.IsZero() && strings.Contains(m.err, kerr.OffsetMetadataTooLarge.Message) {
+			bare = m.at
+		}
+	}
+	for _, m := range handovers {
+		if !bare.IsZero() && !m.at.Before(bare) {
+			all = append(all, disturbance{m.at, m.what + " without metadata"})
+			continue
+		}
+		for _, trouble := range l.troubled {
+			// A client that was in trouble may go on trying for a while.
+			if trouble.meets(m.at.Add(-aftermath), m.at.Add(l.options.Drain+commitGrace)) {
+				all = append(all, disturbance{m.at, m.what + " while Kafka was in trouble"})
+				break
+			}
+		}
+	}
+	for _, m := range u.log.when(partitionsLost) {
+		all = append(all, disturbance{m.at, m.what})
+	}
+	return all
+}
+
+// aftermath is how long after Kafka's recovery its clients may still wait before they try again.
+const aftermath = 15 * time.Second
+
+// inHand are the orders that a relay had asked CJ to take by the time of a disturbance, and of which the group does not
+// know from it that they are done.
+func (l *ledger) inHand(u *unit, d disturbance) map[string]bool {
+	hand := map[string]bool{}
+	for _, s := range l.shoppers {
+		if !s.produced || !slices.ContainsFunc(l.received[s.id], func(r request) bool { return r.relay == u.name && !r.at.After(d.at.Add(l.options.Drain)) }) {
+			continue
+		}
+		// Only the latest commit counts: one without metadata takes back what those before it said.
+		known := false
+		for _, c := range l.commits {
+			if c.relay == u.name && c.partition == s.place.partition && c.at.Before(d.at) {
+				known = c.covers(s.place.offset)
+			}
+		}
+		if !known {
+			hand[s.id] = true
+		}
+	}
+	return hand
+}
+
+// checkDuplicates demands that an order was acknowledged again only where its first relay was disturbed with the order
+// in hand. It returns how often that was, and how often it could have been.
+func (l *ledger) checkDuplicates() (duplicates, bound int) {
+	hands := map[string][]string{}
+	for _, u := range l.all() {
+		mine := map[string]bool{}
+		for _, d := range l.disturbances(u) {
+			for id := range l.inHand(u, d) {
+				if !mine[id] {
+					mine[id] = true
+					hands[id] = append(hands[id], u.name)
+					bound++
+				}
+			}
+		}
+	}
+	for _, s := range l.shoppers {
+		acknowledged := slices.DeleteFunc(slices.Clone(l.received[s.id]), func(r request) bool { return !r.acknowledged() })
+		if len(acknowledged) < 2 {
+			continue
+		}
+		duplicates += len(acknowledged) - 1
+		if most := 1 + len(hands[s.id]); len(acknowledged) > most {
+			var by []string
+			for _, r := range acknowledged {
+				by = append(by, r.relay+" at "+l.since(r.ended).String())
+			}
+			l.found(boundedDuplicates, "%s (%s) was acknowledged by %s, which no disturbance explains more often than %d times", s.id, s.kind, strings.Join(by, ", "), most)
+		}
+	}
+	return duplicates, bound
+}
+
+// checkGroups demands that a relay lost partitions only where something had happened to it or to Kafka: waiting for CJ is
+// no reason.
+func (l *ledger) checkGroups() {
+	for _, u := range l.all() {
+		for _, m := range u.log.when(partitionsLost) {
+			from := m.at.Add(-l.options.SessionTimeout - aftermath)
+			excused := u.crashed
+			for _, i := range slices.Concat(u.away, l.troubled) {
+				excused = excused || i.meets(from, m.at)
+			}
+			if !excused {
+				l.found(breakerHolds, "%s lost partitions at %v, when nothing had happened to it", u.name, l.since(m.at))
+			}
+		}
+	}
+}
