@@ -4,6 +4,9 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 LEDGER_ORDERS ?= 20000
+# The worlds of `make simulate`.
+SEEDS ?= 100
+FIRST ?= 1
 # Packages whose tests talk to Kafka; they run on kfake, and on a real cluster when KAFKA_TEST_BROKERS names one.
 KAFKA_PACKAGES := ./cmd/cjrelay ./internal/relay ./internal/topics ./sessions ./consumer
 
@@ -26,8 +29,8 @@ race: ## the same under the race detector
 .PHONY: lint
 lint: ## formatting, vet, staticcheck, tidy go.mod
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
-	go vet -tags kafka ./...
-	go tool staticcheck -tags kafka ./...
+	go vet -tags kafka,synctests,controls ./...
+	go tool staticcheck -tags kafka,synctests,controls ./...
 	go mod tidy -diff
 
 .PHONY: vulnerable
@@ -40,6 +43,14 @@ test-kafka: ## the integration tests on a real Kafka cluster; needs a JDK 17, Ma
 	deploy/kafka/cluster.sh up 1; \
 	export KAFKA_TEST_BROKERS=$$(deploy/kafka/cluster.sh brokers) LEDGER_ORDERS=$(LEDGER_ORDERS); \
 	go test -tags kafka -count=1 -timeout 15m -p 1 $(KAFKA_PACKAGES) ./internal/interop
+
+.PHONY: simulate
+simulate: ## the relay in SEEDS (100) simulated worlds full of faults, from seed FIRST (1) on
+	go test -tags synctests -count=1 -timeout 60m ./internal/sim -seeds $(SEEDS) -first $(FIRST)
+
+.PHONY: controls
+controls: ## put known bugs back, one at a time: each must turn its check of the simulation red
+	go test -tags synctests,controls -count=1 -timeout 60m -run TestControls ./internal/sim
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s) each

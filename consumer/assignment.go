@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -52,7 +53,12 @@ func (c *Consumer) onOffsetsFetched(ctx context.Context, _ *kgo.Client, response
 				}
 				done, err := decodeMetadata(c.topicID, committed.offset, committed.metadata)
 				if err == nil && done != nil {
-					err = c.plausible(ctx, &ends, p.Partition, done)
+					if ends == nil {
+						if ends, err = c.askEnds(ctx); err != nil {
+							return err
+						}
+					}
+					err = c.plausible(ends, p.Partition, done)
 				}
 				if err != nil {
 					done = nil
@@ -66,16 +72,27 @@ func (c *Consumer) onOffsetsFetched(ctx context.Context, _ *kgo.Client, response
 	return nil
 }
 
-// plausible refuses offsets that the partition does not have: a log that was cut back gives them to new orders,
-// and those must be sent. The ends are listed once for all partitions.
-func (c *Consumer) plausible(ctx context.Context, ends *kadm.ListedOffsets, partition int32, done spans) error {
-	if *ends == nil {
-		listing, err := listed(kadm.NewClient(c.client).ListEndOffsets(ctx, c.config.Topic))
-		if err != nil {
-			return err
+// askEnds lists the ends of the partitions, however often it takes: that the brokers cannot tell now says nothing about
+// what was done, and nothing is fetched meanwhile. An error means that the session is over, and makes the client join
+// and fetch the offsets anew.
+func (c *Consumer) askEnds(ctx context.Context) (kadm.ListedOffsets, error) {
+	for {
+		ends, err := listed(kadm.NewClient(c.client).ListEndOffsets(ctx, c.config.Topic))
+		if err == nil {
+			return ends, nil
 		}
-		*ends = listing
+		c.config.Log.Warn("asking where the orders end, trying again", "error", err)
+		select {
+		case <-time.After(commitAgain):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
+}
+
+// plausible refuses offsets that the partition does not have: a log that was cut back gives them to new orders,
+// and those must be sent.
+func (c *Consumer) plausible(ends kadm.ListedOffsets, partition int32, done spans) error {
 	if end, ok := ends.Lookup(c.config.Topic, partition); !ok || done.end() > end.Offset {
 		return fmt.Errorf("it goes up to offset %d, and the partition ends at %d", done.end(), end.Offset)
 	}
@@ -147,8 +164,9 @@ func (c *Consumer) release(ctx context.Context, lives []*life) {
 	defer cancel()
 	c.commitLast(commit, lives)
 	// A commit of the loop may be in flight for these partitions: it must land while they are ours.
-	c.commits.Lock()
-	defer c.commits.Unlock()
+	if c.takeTurn(commit) {
+		defer c.endTurn()
+	}
 	for _, l := range lives {
 		l.end()
 	}

@@ -19,13 +19,34 @@ func (c *Consumer) commitLoop(ctx context.Context) error {
 	for {
 		select {
 		case <-ticker.C:
-			// A failure is counted and said in commit.
-			_ = c.commit(ctx, c.allLives())
+			// A failure is counted and said in commit. While a commit is being tried the client does not join the
+			// group again, nor send heartbeats where it has to: one that took as long as the session would cost
+			// the membership, and the partitions would be somebody else's without our being told.
+			trying, cancel := context.WithTimeout(ctx, c.config.SessionTimeout/3)
+			_ = c.commit(trying, c.allLives())
+			cancel()
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
+
+// takeTurn waits until nobody else commits, or ctx ends, and reports which.
+func (c *Consumer) takeTurn(ctx context.Context) bool {
+	select {
+	case c.commits <- struct{}{}:
+		return true
+	default:
+	}
+	select {
+	case c.commits <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (c *Consumer) endTurn() { <-c.commits }
 
 // errEnded skips a commit that waited for the group while one of its partitions was lost.
 var errEnded = errors.New("a partition was lost")
@@ -33,8 +54,10 @@ var errEnded = errors.New("a partition was lost")
 // commit writes the committable offsets of the lives. Commits are made one at a time: whoever takes a
 // partition away waits here for the one in flight, and none starts for it afterwards.
 func (c *Consumer) commit(ctx context.Context, lives []*life) error {
-	c.commits.Lock()
-	defer c.commits.Unlock()
+	if !c.takeTurn(ctx) {
+		return ctx.Err()
+	}
+	defer c.endTurn()
 	offsets := map[int32]kgo.EpochOffset{}
 	positions := map[int32]position{}
 	byPartition := map[int32]*life{}
@@ -46,6 +69,8 @@ func (c *Consumer) commit(ctx context.Context, lives []*life) error {
 		}
 	}
 	if len(offsets) == 0 {
+		// What could not be committed is somebody else's by now: that trouble is over, too.
+		c.health.commits.over()
 		return nil
 	}
 	// A commit waits while the group is being joined, and would go out with the new membership.

@@ -124,8 +124,9 @@ type Consumer struct {
 	bare atomic.Bool
 	// failing are the readiness checks that the log says are failing. It belongs to the sampling goroutine.
 	failing map[string]bool
-	// commits makes commits one at a time.
-	commits sync.Mutex
+	// commits makes commits one at a time: whoever puts something in may commit. It is no mutex, so that a wait
+	// behind a commit that brokers do not answer ends with the time there is.
+	commits chan struct{}
 }
 
 // New makes a Consumer. Nothing is connected before Run.
@@ -143,6 +144,7 @@ func New(config Config) *Consumer {
 		queue:      newQueue(),
 		memory:     newMemory(),
 		failing:    map[string]bool{},
+		commits:    make(chan struct{}, 1),
 		aheadLimit: aheadLimit,
 		assigned:   make(chan struct{}, 1),
 		lives:      map[int32]*life{},
@@ -199,6 +201,9 @@ func (c *Consumer) leave() {
 	}
 	c.abort()
 	c.client.Close()
+	// Close leaves once more, does not wait for it as its context has ended, and polls what is buffered: where the
+	// leaving comes second, it waits for that poll to be over.
+	c.client.AllowRebalance()
 }
 
 // connect settles where the group starts and then makes the group's client, which joins at once.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -26,18 +25,19 @@ type Asked struct {
 	Profile string
 }
 
-// Lookups is how they went. What the benchmark itself does for one is in the rate and in the processor time, but
-// not in the percentiles: it makes up the session and checks the answer.
+// Lookups is how they went. What the benchmark itself does for one, it makes up the session and checks the answer, is
+// in the processor time, but not in Took and the percentiles.
 type Lookups struct {
 	Asked
+	// Took is the time in lookups, of all goroutines together.
 	Took      time.Duration
 	Processor time.Duration
 	P50, P99  time.Duration
 }
 
-// perCore is lookups a second and core.
+// perCore is lookups a second and core, where there is a core for each goroutine.
 func (l Lookups) perCore() float64 {
-	return float64(l.Lookups*l.Goroutines) / l.Took.Seconds() / float64(min(l.Goroutines, runtime.GOMAXPROCS(0)))
+	return float64(l.Lookups*l.Goroutines) / l.Took.Seconds()
 }
 
 // perProcessorSecond is lookups a second of processor time. Others that use the machine do not change it much.
@@ -73,8 +73,11 @@ func (t *Table) Lookup(asked Asked, lookups *Lookups) error {
 		running.Go(func() { times[i], failures[i] = t.lookUp(asked, times[i], start) })
 	}
 	running.Wait()
-	lookups.Took, lookups.Processor = time.Since(start), processorTime()-used
+	lookups.Processor = processorTime() - used
 	all := slices.Concat(times...)
+	for _, took := range all {
+		lookups.Took += took
+	}
 	slices.Sort(all)
 	if len(all) > 0 {
 		lookups.P50, lookups.P99 = all[len(all)/2], all[len(all)*99/100]

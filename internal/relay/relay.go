@@ -146,7 +146,10 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 	defer r.client.Close()
 	defer func() { err = errors.Join(err, r.clicks.Close()) }()
 	defer r.table.Close()
-	if err := r.checkTopics(ctx); err != nil {
+	switch err := r.checkTopics(ctx); {
+	case err != nil && ctx.Err() != nil:
+		return nil // told to stop before there was anything to stop
+	case err != nil:
 		return err
 	}
 	// The consumer drains after ctx has ended, and orders under way may still need the table.

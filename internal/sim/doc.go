@@ -1,4 +1,4 @@
-//go:build simulate
+//go:build synctests
 
 // Package sim runs the real relay in a simulated world, many times, each time with other troubles. Kafka is kfake on
 // a virtual network, CJ is package cjtest behind pipes, and all of it lives in a testing/synctest bubble: an hour
@@ -13,9 +13,13 @@
 // A seed fixes the scenario, not how the Go runtime interleaves goroutines, nor the relay's own jitter. A seed that
 // failed once may pass the next time; that it passes proves little. Run it again and again:
 //
-//	go test -tags simulate ./internal/sim -run 'TestSeeds' -seed 17 -count 20
+//	go test -tags synctests ./internal/sim -run TestSeeds -seed 17 -count 20
 //
-// It is being built: most checks have no control yet, a known bug put back into the code that must turn the check red,
-// and with many seeds at once a run can stand still, since the Kafka client holds a lock while it waits, which stops the
-// bubble's clock. So it has a build tag of its own, simulate, and is no part of the tests yet.
+// The tag makes Kafka's client wait in channels instead of mutexes, so that the bubble's clock can go on meanwhile; without
+// it there are no tests here. -seeds and -first run others than the first few, as does make simulate SEEDS=1000. With
+// -artifacts the logs of the relays of a run that fails are kept. A goroutine that is still there at the end panics: the
+// bubble waits for all of them.
+//
+// Every invariant has a control at least: a known bug put back into the code, which must turn that very check red. See
+// controls_test.go, and make controls.
 package sim

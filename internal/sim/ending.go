@@ -1,9 +1,8 @@
-//go:build simulate
+//go:build synctests
 
 package sim
 
 import (
-	"slices"
 	"time"
 )
 
@@ -22,7 +21,7 @@ func (w *world) stopAll() {
 		told := time.Now()
 		u.leave()
 		<-u.over
-		if took, most := time.Since(told), w.longestStop(told); took > most {
+		if took, most := time.Since(told), w.options.Drain+commitGrace+leaving; took > most {
 			w.found(gracefulStop, "%s took %v to stop, more than %v", u.name, took, most)
 		}
 		if info := w.kafka.GroupInfo(w.config.Orders.Group); info != nil {
@@ -45,24 +44,6 @@ func (w *world) stopAll() {
 			w.found(gracefulStop, "partition %d was left at %d of %d", partition, at, end)
 		}
 	}
-}
-
-// longestStop is how long a relay may take that is told to stop at a moment. Kafka's client waits for a rebalance that is
-// under way, and that may have to wait for a member that will never answer.
-func (w *world) longestStop(told time.Time) time.Duration {
-	most := w.options.Drain + commitGrace + leaving
-	from := told.Add(-w.options.SessionTimeout - w.options.RebalanceTimeout)
-	disturbed := slices.Clone(w.troubled)
-	for _, u := range w.all() {
-		disturbed = append(disturbed, u.away...)
-		if u.crashed {
-			disturbed = append(disturbed, interval{u.told, u.told})
-		}
-	}
-	if slices.ContainsFunc(disturbed, func(i interval) bool { return i.meets(from, told) }) {
-		most += w.options.RebalanceTimeout
-	}
-	return most
 }
 
 // startOnce runs one more relay, with no memory of its own: what is committed must tell it that nothing is left.

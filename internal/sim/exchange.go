@@ -1,4 +1,4 @@
-//go:build simulate
+//go:build synctests
 
 package sim
 

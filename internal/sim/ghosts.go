@@ -1,12 +1,14 @@
-//go:build simulate
+//go:build synctests
 
 package sim
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -43,18 +45,19 @@ func watchGhosts(w *world) *ghosts {
 	return g
 }
 
-// evict removes the members of a settled group that were not heard of for longer than their session lasts.
+// evict removes the members that were not heard of for longer than their session lasts. While the group is being joined
+// only the dead are silent for a reason: the living wait for each other.
 func (g *ghosts) evict() {
 	group := g.world.config.Orders.Group
 	info := g.world.kafka.GroupInfo(group)
-	if info == nil || info.State != "Stable" {
+	if info == nil {
 		return
 	}
 	for _, m := range info.Members {
 		g.mu.Lock()
-		since := time.Since(g.heard[m.MemberID])
+		silent := time.Since(g.heard[m.MemberID]) > g.world.options.SessionTimeout+time.Second
 		g.mu.Unlock()
-		if since <= g.world.options.SessionTimeout+time.Second {
+		if !silent || info.State != "Stable" && !g.isDead(m, info.Members) {
 			continue
 		}
 		request := kmsg.NewPtrLeaveGroupRequest()
@@ -67,4 +70,17 @@ func (g *ghosts) evict() {
 		_, _ = request.RequestWith(ctx, g.world.client)
 		cancel()
 	}
+}
+
+// isDead tells whether a member's relay is gone, or has joined anew under another id.
+func (g *ghosts) isDead(m kfake.GroupMember, members []kfake.GroupMember) bool {
+	running := g.world.running()
+	if !slices.ContainsFunc(running, func(u *unit) bool { return u.name == m.ClientID }) {
+		return true
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.ContainsFunc(members, func(other kfake.GroupMember) bool {
+		return other.ClientID == m.ClientID && g.heard[other.MemberID].After(g.heard[m.MemberID])
+	})
 }

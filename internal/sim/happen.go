@@ -1,4 +1,4 @@
-//go:build simulate
+//go:build synctests
 
 package sim
 
@@ -146,6 +146,9 @@ func (w *world) retain() {
 	for partition, commit := range group.Commits[w.config.Orders.Topic] {
 		if half := commit.Offset + (ends[partition]-commit.Offset)/2; half > commit.Offset {
 			require.NoError(w.t, w.kafka.DeleteRecords(w.config.Orders.Topic, partition, half))
+			w.mu.Lock()
+			w.removed = append(w.removed, removal{partition, commit.Offset, half})
+			w.mu.Unlock()
 		}
 	}
 }

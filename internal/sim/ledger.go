@@ -1,4 +1,4 @@
-//go:build simulate
+//go:build synctests
 
 package sim
 
@@ -28,8 +28,6 @@ type ledger struct {
 	received map[string][]request
 	judged   map[string][]cjtest.Received
 	commits  []*commit
-	// starts are where the partitions begin now.
-	starts map[int32]int64
 }
 
 // written is an outcome and where it stands.
@@ -41,18 +39,19 @@ type written struct {
 // audit compares everything with everything, and returns the sums in a line.
 func (w *world) audit() string {
 	l := &ledger{world: w, outcomes: map[place][]written{}, letters: map[place][]*kgo.Record{}, received: map[string][]request{},
-		judged: map[string][]cjtest.Received{}, commits: w.watch.accepted(), starts: map[int32]int64{}}
+		judged: map[string][]cjtest.Received{}, commits: w.watch.accepted()}
 	l.collect()
 	lost := 0
 	for _, s := range w.shoppers {
 		if !s.produced {
 			continue
 		}
-		if len(l.outcomes[s.place]) == 0 && s.place.offset < l.starts[s.place.partition] {
+		if len(l.outcomes[s.place]) == 0 && l.wasRemoved(s.place) {
 			lost++
 			continue
 		}
 		l.checkOutcome(s)
+		l.checkRepeat(s)
 		l.checkRequests(s)
 		l.checkLetter(s)
 	}
@@ -65,6 +64,11 @@ func (w *world) audit() string {
 	l.checkSecrets()
 	return fmt.Sprintf("%d orders, %d requests, %d relays, %d commits; %d duplicates of at most %d; %d lost to retention",
 		len(w.shoppers), len(w.cj.all()), len(w.units)-1, len(l.commits), duplicates, bound, lost)
+}
+
+// wasRemoved tells whether retention took an order before it was committed.
+func (l *ledger) wasRemoved(at place) bool {
+	return slices.ContainsFunc(l.removed, func(r removal) bool { return r.partition == at.partition && r.from <= at.offset && at.offset < r.to })
 }
 
 // collect sorts what there is.
@@ -89,9 +93,6 @@ func (l *ledger) collect() {
 	}
 	for _, r := range l.cj.Received() {
 		l.judged[r.OrderID] = append(l.judged[r.OrderID], r)
-	}
-	for _, p := range l.kafka.PartitionInfos(l.config.Orders.Topic) {
-		l.starts[p.Partition] = p.LogStartOffset
 	}
 }
 
@@ -134,6 +135,16 @@ func (l *ledger) checkOutcome(s *shopper) {
 	}
 }
 
+// checkRepeat demands that an order that came again counts as a duplicate.
+func (l *ledger) checkRepeat(s *shopper) {
+	if !s.repeats {
+		return
+	}
+	if ends := l.outcomes[s.again]; len(ends) != 1 || ends[0].Outcome != schema.Duplicate || ends[0].Reason != schema.ReasonRepeated {
+		l.found(rightOutcome, "%s (%s) came again at %v and did not count as a duplicate once", s.id, s.kind, s.again)
+	}
+}
+
 // checkRequests compares what CJ received for an order.
 func (l *ledger) checkRequests(s *shopper) {
 	requests := l.received[s.id]
@@ -157,23 +168,18 @@ func (l *ledger) checkRequests(s *shopper) {
 			l.found(rightOutcome, "%s (%s) was sent with another click", s.id, s.kind)
 		}
 	}
-	sums := 0
-	for i, o := range ends {
-		// Kafka may have written one twice, where it had said that it did not.
-		if i == 0 || o.OutcomeRecord != ends[i-1].OutcomeRecord {
-			sums += o.Attempts
-		}
-		if len(requests) == 0 {
-			continue
-		}
-		if sum := sha256.Sum256([]byte(requests[0].query)); o.QuerySHA256 != hex.EncodeToString(sum[:]) && o.Attempts > 0 {
-			l.found(sameQuery, "the outcome of %s (%s) has the hash of another query", s.id, s.kind)
-		}
-	}
 	// What a relay tried while its line was cut never reached CJ.
 	cut := slices.ContainsFunc(l.units, func(u *unit) bool { return len(u.away) > 0 })
-	if sums > len(requests) && !cut {
-		l.found(breakerHolds, "%s (%s) has %d attempts and CJ %d requests: what was never sent counts as attempted", s.id, s.kind, sums, len(requests))
+	for _, o := range ends {
+		if o.Attempts > len(requests) && !cut {
+			l.found(breakerHolds, "%s (%s) has %d attempts and CJ %d requests: what was never sent counts as attempted", s.id, s.kind, o.Attempts, len(requests))
+		}
+		if len(requests) == 0 || o.Attempts == 0 {
+			continue
+		}
+		if sum := sha256.Sum256([]byte(requests[0].query)); o.QuerySHA256 != hex.EncodeToString(sum[:]) {
+			l.found(sameQuery, "the outcome of %s (%s) has the hash of another query", s.id, s.kind)
+		}
 	}
 	if s.ends != schema.Acknowledged && !s.orLate && s.reason != schema.ReasonRejected && len(requests) > 0 {
 		l.found(rightOutcome, "%s (%s) should not have been sent", s.id, s.kind)
@@ -209,6 +215,9 @@ func (l *ledger) checkStrangers() {
 	for _, s := range l.shoppers {
 		if s.produced {
 			places[s.place], ids[s.id] = true, true
+			if s.repeats {
+				places[s.again] = true
+			}
 		}
 	}
 	for at := range l.outcomes {

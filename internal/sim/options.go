@@ -1,4 +1,4 @@
-//go:build simulate
+//go:build synctests
 
 package sim
 
@@ -28,6 +28,8 @@ type Options struct {
 	// during Over, the time of the safety phase.
 	History, Orders int
 	Over            time.Duration
+	// Encore is how many orders are confirmed for each partition once nothing fails any more.
+	Encore int
 	// Only makes all shoppers of these kinds; empty for the usual mix.
 	Only []string
 	// Transactions puts some orders and all clicks into transactions, of which some are aborted. Compaction makes

@@ -1,4 +1,4 @@
-//go:build simulate
+//go:build synctests
 
 package sim
 
@@ -19,14 +19,15 @@ import (
 func Run(t *testing.T, o Options) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, o)
-		again := fmt.Sprintf("run it again with: go test ./internal/sim -run '^%s$' -seed %d -count 1\n%v", t.Name(), o.Seed, o)
+		again := fmt.Sprintf("run it again with: go test -tags synctests ./internal/sim -run '^%s$' -seed %d -count 1\n%v", t.Name(), o.Seed, o)
+		played := false
 		defer func() {
-			if reason := recover(); reason != nil {
+			if !played {
 				t.Log(again)
-				panic(reason)
 			}
 		}()
 		summary := w.play()
+		played = true
 		for _, wrong := range w.findings.all() {
 			t.Errorf("seed %d: %s", o.Seed, wrong)
 		}
@@ -142,14 +143,25 @@ func (w *world) awaitSettled(deadline time.Time) {
 			return
 		}
 		if time.Now().After(deadline) {
-			stalled := 0.0
-			for _, u := range w.running() {
-				stalled += u.gauge("cjrelay_stalled_partitions")
-			}
-			w.found(liveness, "not settled %v after the last fault: %s; the relays call %v partitions stalled", w.options.Liveness(), unsettled, stalled)
+			w.found(liveness, "not settled %v after the last fault: %s", w.options.Liveness(), unsettled)
+			w.askWhy()
 			return
 		}
 		time.Sleep(250 * time.Millisecond)
+	}
+}
+
+// selfCheck is how long the relay may take to notice that it does not progress.
+const selfCheck = 150 * time.Second
+
+// askWhy demands that relays that do not progress say so themselves: in readiness, in a metric, or by a reason to pause.
+func (w *world) askWhy() {
+	time.Sleep(selfCheck)
+	for _, u := range w.running() {
+		if len(u.notReady()) > 0 || u.gauge("cjrelay_paused") > 0 || u.gauge("cjrelay_work_lag")+u.gauge("cjrelay_commit_lag") == 0 {
+			continue
+		}
+		w.found(liveness, "%s does not progress, and neither its readiness nor its stall probe nor a pause says so", u.name)
 	}
 }
 

@@ -1,4 +1,4 @@
-//go:build simulate
+//go:build synctests
 
 package sim
 
@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	seeds = flag.Uint64("seeds", 20, "how many seeds TestSeeds runs")
+	seeds = flag.Uint64("seeds", 40, "how many seeds TestSeeds runs")
 	first = flag.Uint64("first", 1, "the first of them")
 	only  = flag.Uint64("seed", 0, "the only one to run, where it is not 0")
 )
@@ -27,9 +27,4 @@ func TestSeeds(t *testing.T) {
 			Run(t, Expand(seed))
 		})
 	}
-}
-
-func TestCalm(t *testing.T) {
-	t.Parallel()
-	Run(t, Calm(1))
 }

@@ -1,4 +1,4 @@
-//go:build simulate
+//go:build synctests
 
 package sim
 
@@ -57,6 +57,9 @@ func (s *shop) errands(shoppers []*shopper) []errand {
 		}
 		last := i+1 == len(shoppers) || shoppers[i+1].transaction != one.transaction
 		all = append(all, errand{one.at, func() { s.confirmed(one, last) }})
+		if one.repeats {
+			all = append(all, errand{one.at, func() { s.repeated(one) }})
+		}
 		for _, v := range one.visits {
 			if v.before < 0 {
 				all = append(all, errand{one.at - v.before, func() { s.visited(one, v); one.lateAt = time.Now() }})
@@ -123,6 +126,13 @@ func (s *shop) confirmed(one *shopper, last bool) {
 	s.open = nil
 }
 
+// repeated produces an order's record once more.
+func (s *shop) repeated(one *shopper) {
+	record := &kgo.Record{Topic: s.config.Orders.Topic, Key: one.key, Value: one.value}
+	s.produce(false, kgo.TryCommit, record)
+	one.again = place{record.Partition, record.Offset}
+}
+
 // produce writes records and waits until Kafka has them.
 func (s *shop) produce(transaction bool, end kgo.TransactionEndTry, records ...*kgo.Record) {
 	ctx := context.Background()
@@ -130,7 +140,24 @@ func (s *shop) produce(transaction bool, end kgo.TransactionEndTry, records ...*
 		require.NoError(s.t, s.plain.ProduceSync(ctx, records...).FirstErr())
 		return
 	}
-	require.NoError(s.t, s.transactional.BeginTransaction())
-	require.NoError(s.t, s.transactional.ProduceSync(ctx, records...).FirstErr())
-	require.NoError(s.t, s.transactional.EndTransaction(ctx, end))
+	for {
+		require.NoError(s.t, s.transactional.BeginTransaction())
+		err := s.transactional.ProduceSync(ctx, records...).FirstErr()
+		if err == nil {
+			s.end(end)
+			return
+		}
+		// The broker that has the transaction may be away.
+		s.end(kgo.TryAbort)
+		for _, r := range records {
+			*r = kgo.Record{Topic: r.Topic, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp}
+		}
+	}
+}
+
+// end ends the transaction, however often it takes.
+func (s *shop) end(end kgo.TransactionEndTry) {
+	for s.transactional.EndTransaction(context.Background(), end) != nil {
+		time.Sleep(100 * time.Millisecond)
+	}
 }

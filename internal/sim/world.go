@@ -1,4 +1,4 @@
-//go:build simulate
+//go:build synctests
 
 package sim
 
@@ -49,8 +49,16 @@ type world struct {
 	dirs []string
 	// troubled are the times in which Kafka was in trouble of some kind.
 	troubled []interval
+	// removed is what retention took before it was committed.
+	removed []removal
 
 	findings
+}
+
+// removal is what retention took at once: offsets from from to below to.
+type removal struct {
+	partition int32
+	from, to  int64
 }
 
 // interval is a stretch of the run. It has no end while it lasts.
