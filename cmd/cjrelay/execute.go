@@ -22,10 +22,13 @@ const (
 type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Show everything on this machine, with nothing installed: Kafka, registry, CJ, shoppers and faults in one process."`
 	Run     runCmd     `cmd:"" help:"Read confirmed orders and report them to CJ."`
+	Capture captureCmd `cmd:"" help:"Catch clicks at the shop's edge: as a reverse proxy, or as an endpoint that other proxies ask."`
 	Preview previewCmd `cmd:"" help:"Print the URL that CJ would get for one order. Sends nothing."`
 	Lint    lintCmd    `cmd:"" help:"Check a configuration."`
-	Clicks  clicksCmd  `cmd:"" help:"Look into the clicks."`
+	Clicks  clicksCmd  `cmd:"" help:"Look into the clicks, or forget those of a session."`
+	DLQ     dlqCmd     `cmd:"" name:"dlq" help:"List, show and export dead letters, and send their orders again."`
 	Topics  topicsCmd  `cmd:"" help:"Make the four topics and check their settings."`
+	QA      qaCmd      `cmd:"" name:"qa" help:"Try CJ's test orders and write a report for the integration engineer."`
 	FakeCJ  fakeCJCmd  `cmd:"" name:"fakecj" help:"Serve a strict fake CJ to test against."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

@@ -1,0 +1,17 @@
+package qa
+
+import (
+	_ "embed"
+	"html/template"
+	"strings"
+)
+
+//go:embed report.html.tmpl
+var htmlText string
+
+var htmlReport = template.Must(template.New("report.html").Funcs(template.FuncMap{"mark": markOf, "path": htmlPath}).Parse(htmlText))
+
+// htmlPath lets a narrow column break a path such as attributes.destinationCountry behind its dots.
+func htmlPath(path string) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(path), ".", ".<wbr>"))
+}
