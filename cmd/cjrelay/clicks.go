@@ -18,7 +18,8 @@ import (
 
 // clicksCmd is `cjrelay clicks`.
 type clicksCmd struct {
-	Get clicksGetCmd `cmd:"" help:"Show the clicks of a session and which of them counts for an order of it, or why none does."`
+	Get    clicksGetCmd    `cmd:"" help:"Show the clicks of a session and which of them counts for an order of it, or why none does."`
+	Forget clicksForgetCmd `cmd:"" help:"Erase a session: its clicks are gone from the topic and from every click table."`
 }
 
 // clicksGetCmd is `cjrelay clicks get`.
