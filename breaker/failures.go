@@ -49,6 +49,9 @@ func (f *failures) succeeded(order string) bool {
 // streak is how many different orders failed since the last success.
 func (f *failures) streak() int { return len(f.unbroken) }
 
+// orders is how many different orders failed in the window.
+func (f *failures) orders() int { return len(f.counted) }
+
 func (f *failures) reset() {
 	clear(f.counted)
 	clear(f.unbroken)

@@ -22,13 +22,21 @@ type Gate struct {
 	// stale: it tells of the remote side as it was before the change.
 	generation uint64
 	failures   failures
+	// halfOpen is set while the circuit is, and probed holds the orders that have succeeded since.
+	halfOpen bool
+	probed   map[string]struct{}
+	// openUntil is when the circuit that opened last turns half-open.
+	openUntil time.Time
 	// waiting holds a *waiter for each Acquire that waits. Whatever may let its front start must call admit.
 	waiting list.List
 	// inFlight counts the permits that are out; limit bounds it.
 	inFlight, limit int
 	// heldUntil is when the longest Retry-After ends.
 	heldUntil time.Time
-	// changed is closed and replaced whenever State or Held may have changed.
+	pace      pace
+	// suspended is when somebody stopped all attempts until Resume, the zero time when nobody did.
+	suspended time.Time
+	// changed is closed and replaced whenever State, Held or Suspended may have changed.
 	changed chan struct{}
 }
 
@@ -51,7 +59,9 @@ func New(config Config) *Gate {
 	g := &Gate{
 		config:   config,
 		failures: newFailures(bucket * buckets),
+		probed:   map[string]struct{}{},
 		limit:    config.Concurrency,
+		pace:     newPace(config.Rate),
 		changed:  make(chan struct{}),
 	}
 	g.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
@@ -73,9 +83,9 @@ var errNotCounted = errors.New("not counted")
 var errFailed = errors.New("failed")
 
 // Acquire waits until an attempt for the order may start: until there is room below Concurrency, or below
-// the ramp after an outage, no Retry-After runs, and the circuit is closed or wants a probe. Whoever asked
-// first starts first. The only errors are those of ctx, and then there is no permit. Every permit must be
-// returned with Done; order tells orders apart and is never shown.
+// the ramp after an outage, no Retry-After runs, nothing is suspended, Rate allows it, and the circuit is closed
+// or wants a probe. Whoever asked first starts first. The only errors are those of ctx, and then there is no permit. Every
+// permit must be returned with Done; order tells orders apart and is never shown.
 func (g *Gate) Acquire(ctx context.Context, order string) (*Permit, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -110,13 +120,18 @@ func (g *Gate) Acquire(ctx context.Context, order string) (*Permit, error) {
 
 // start gives a permit, or nil when no attempt may start now. The caller holds mu.
 func (g *Gate) start(order string) *Permit {
-	if g.inFlight >= g.limit || g.held() {
+	if g.inFlight >= g.limit || g.held() || !g.suspended.IsZero() {
+		return nil
+	}
+	if wait := g.pace.wait(); wait > 0 {
+		g.pace.wake(wait, g.paced)
 		return nil
 	}
 	report, err := g.circuit.Allow()
 	if err != nil {
 		return nil
 	}
+	g.pace.take()
 	g.inFlight++
 	return &Permit{gate: g, order: order, generation: g.generation, report: report}
 }
@@ -158,6 +173,38 @@ func (g *Gate) Held() bool {
 // held is Held. The caller holds mu.
 func (g *Gate) held() bool { return time.Now().Before(g.heldUntil) }
 
+// Suspend stops all attempts until Resume; attempts in flight go on. It reports whether that changed anything.
+func (g *Gate) Suspend() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.suspended.IsZero() {
+		return false
+	}
+	g.suspended = time.Now()
+	g.announce()
+	return true
+}
+
+// Resume ends a Suspend, and reports whether there was one.
+func (g *Gate) Resume() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.suspended.IsZero() {
+		return false
+	}
+	g.suspended = time.Time{}
+	g.announce()
+	g.admit()
+	return true
+}
+
+// Suspended is since when all attempts are suspended, the zero time when they are not.
+func (g *Gate) Suspended() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.suspended
+}
+
 // State is the circuit's state. An open circuit whose time is over shows as half-open.
 func (g *Gate) State() State {
 	g.mu.Lock()
@@ -172,21 +219,39 @@ func (g *Gate) State() State {
 	}
 }
 
-// Changed returns a channel that is closed when State or Held may have changed after this call.
+// Changed returns a channel that is closed when State, Held or Suspended may have changed after this call.
 func (g *Gate) Changed() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.changed
 }
 
-// Probes is how many attempts must succeed to close a half-open circuit.
+// Probes is how many different orders must succeed to close a half-open circuit.
 func (g *Gate) Probes() int { return g.config.Probes }
+
+// Rate is how many attempts may start a second, 0 where that is not limited.
+func (g *Gate) Rate() float64 { return max(g.config.Rate, 0) }
+
+// OpenUntil is when an open circuit lets probes through. It means nothing for another one.
+func (g *Gate) OpenUntil() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.openUntil
+}
 
 // look runs when time alone may have changed something: a hold is over, or the circuit was open long enough.
 func (g *Gate) look() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.announce()
+	g.admit()
+}
+
+// paced runs when the pace allows another attempt.
+func (g *Gate) paced() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.pace.waking = false
 	g.admit()
 }
 
@@ -201,6 +266,9 @@ func (g *Gate) readyToTrip(counts gobreaker.Counts) bool {
 	if g.failures.streak() >= g.config.ConsecutiveOrders {
 		return true
 	}
+	if g.failures.orders() < 2 {
+		return false // the order may be to blame
+	}
 	// Not counts.Requests: that counts what is in flight, too, and dilutes the rate.
 	answered := counts.TotalSuccesses + counts.TotalFailures
 	return answered >= uint32(g.config.MinSamples) && float64(counts.TotalFailures) >= g.config.FailureRate*float64(answered)
@@ -211,10 +279,14 @@ func (g *Gate) onStateChange(_ string, _, to gobreaker.State) {
 	g.generation++
 	g.failures.reset()
 	g.limit = g.config.Concurrency
+	g.halfOpen = to == gobreaker.StateHalfOpen
+	clear(g.probed)
 	switch to {
 	case gobreaker.StateOpen:
 		// The circuit has no timer: it turns half-open when it is asked strictly after its time.
-		time.AfterFunc(g.config.Open+time.Nanosecond, g.look)
+		wait := g.config.Open + time.Nanosecond
+		g.openUntil = time.Now().Add(wait)
+		time.AfterFunc(wait, g.look)
 	case gobreaker.StateClosed:
 		// The ramp: the backlog of an outage must not hit a remote side that has just recovered.
 		g.limit = min(g.config.Probes, g.config.Concurrency)

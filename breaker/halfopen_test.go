@@ -70,6 +70,39 @@ func TestHalfOpenCircuit(t *testing.T) {
 			require.Equal(t, breaker.Closed, gate.State())
 		})
 	})
+	t.Run("CountsAnOrderOnceHoweverOftenItSucceeds", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			gate := halfOpened(t, breaker.Config{})
+			answer(t, gate, breaker.Succeeded, "rejected", "rejected", "rejected", "rejected")
+			require.Equal(t, breaker.HalfOpen, gate.State(), "one order closed it")
+			answer(t, gate, breaker.Succeeded, "a", "rejected", "b")
+			require.Equal(t, breaker.Closed, gate.State())
+		})
+	})
+	t.Run("CountsTheOrderAnewInTheNextRound", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			gate := halfOpened(t, breaker.Config{Probes: 2})
+			answer(t, gate, breaker.Succeeded, "a")
+			answer(t, gate, breaker.Failed, "b")
+			time.Sleep(10*time.Second + time.Nanosecond)
+			answer(t, gate, breaker.Succeeded, "a", "c")
+			require.Equal(t, breaker.Closed, gate.State())
+		})
+	})
+	t.Run("IsNotReopenedByAnOrderThatFailsAlone", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			gate := halfOpened(t, breaker.Config{})
+			answer(t, gate, breaker.Succeeded, "a")
+			for range 100 {
+				answer(t, gate, breaker.FailedAlone, "poison")
+			}
+			require.Equal(t, breaker.HalfOpen, gate.State())
+			answer(t, gate, breaker.Succeeded, "b")
+			require.Equal(t, breaker.HalfOpen, gate.State(), "nor does it count as a success")
+			answer(t, gate, breaker.Succeeded, "c")
+			require.Equal(t, breaker.Closed, gate.State())
+		})
+	})
 	t.Run("ACancelledProbeFreesItsPlace", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			gate := halfOpened(t, breaker.Config{})
@@ -113,6 +146,21 @@ func TestHalfOpenCircuit(t *testing.T) {
 			require.True(t, probe.admitted())
 			end([]*request{probe})
 		})
+	})
+}
+
+// In a closed circuit all failing orders count alike: an outage may begin while every order at hand has failed before.
+func TestOrdersThatFailAloneOpenTheCircuitTogether(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		gate := breaker.New(breaker.Config{MinSamples: never})
+		answer(t, gate, breaker.FailedAlone, orders("a", 19)...)
+		require.Equal(t, breaker.Closed, gate.State())
+		answer(t, gate, breaker.FailedAlone, "last")
+		require.Equal(t, breaker.Open, gate.State())
+		time.Sleep(time.Until(gate.OpenUntil()) - 1)
+		require.Equal(t, breaker.Open, gate.State())
+		time.Sleep(1)
+		require.Equal(t, breaker.HalfOpen, gate.State())
 	})
 }
 

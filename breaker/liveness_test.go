@@ -31,6 +31,8 @@ func TestNeverStuck(t *testing.T) {
 				"giveUp":        m.giveUp,
 				"giveUpAtDone":  m.giveUpAtDone,
 				"hold":          m.hold,
+				"suspend":       m.suspend,
+				"resume":        m.resume,
 				"pass":          m.pass,
 				"passUntilOpen": m.passUntilOpen,
 				"":              m.observe,
@@ -47,28 +49,37 @@ type machine struct {
 	ctx    context.Context
 	stop   context.CancelFunc
 	made   int
+	// began is when the gate was made, started how many attempts it let through.
+	began   time.Time
+	started int
 
 	// waiting are the requests without an answer, in their order; flying those with a permit.
 	waiting, flying []*request
 	state           breaker.State
 	heldUntil       time.Time
+	suspended       bool
 	// openedAt is when the circuit last opened.
 	openedAt time.Time
 	// probes are the requests admitted since the circuit turned half-open, without those cancelled.
 	probes map[*request]bool
+	// succeeded are the orders among them that have.
+	succeeded map[string]bool
+	// failing are the orders that failed since the circuit last changed, where it was closed.
+	failing map[string]bool
 }
 
 func newMachine(t *rapid.T) *machine {
-	m := &machine{probes: map[*request]bool{}, config: breaker.Config{
+	m := &machine{probes: map[*request]bool{}, succeeded: map[string]bool{}, failing: map[string]bool{}, config: breaker.Config{
 		Concurrency:       rapid.IntRange(1, 12).Draw(t, "concurrency"),
 		ConsecutiveOrders: rapid.IntRange(1, 8).Draw(t, "consecutive orders"),
 		FailureRate:       rapid.SampledFrom([]float64{0.1, 0.5, 1}).Draw(t, "failure rate"),
 		MinSamples:        rapid.IntRange(1, 10).Draw(t, "min samples"),
 		Open:              rapid.SampledFrom([]time.Duration{1, time.Millisecond, 10 * time.Second}).Draw(t, "open"),
 		Probes:            rapid.IntRange(1, 5).Draw(t, "probes"),
+		Rate:              rapid.SampledFrom([]float64{0, 0, 0.3, 7, 1000}).Draw(t, "rate"),
 		Window:            rapid.SampledFrom([]time.Duration{time.Nanosecond, 10*time.Second + 7, time.Minute}).Draw(t, "window"),
 	}}
-	m.gate = breaker.New(m.config)
+	m.gate, m.began = breaker.New(m.config), time.Now()
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	return m
 }
@@ -103,13 +114,36 @@ func (m *machine) answerAll(t *rapid.T) {
 func (m *machine) land(t *rapid.T, at int) {
 	r := m.flying[at]
 	m.flying = slices.Delete(m.flying, at, at+1)
-	result := rapid.SampledFrom([]breaker.Result{breaker.Cancelled, breaker.Succeeded, breaker.Failed}).Draw(t, "result")
-	if result == breaker.Cancelled {
-		delete(m.probes, r)
+	result := rapid.SampledFrom([]breaker.Result{breaker.Cancelled, breaker.Succeeded, breaker.Failed, breaker.FailedAlone}).Draw(t, "result")
+	isProbe, before := m.state == breaker.HalfOpen && m.probes[r], m.gate.State()
+	if isProbe && (result == breaker.Cancelled || result == breaker.FailedAlone || result == breaker.Succeeded && m.succeeded[r.order]) {
+		delete(m.probes, r) // it says nothing new, and frees its place
+	}
+	if isProbe && result == breaker.Succeeded {
+		m.succeeded[r.order] = true
+	}
+	if before == breaker.Closed && result != breaker.Succeeded && result != breaker.Cancelled {
+		m.failing[r.order] = true
 	}
 	r.permit.Done(result)
+	m.judge(t, isProbe, before, result)
 	if rapid.Bool().Draw(t, "twice") {
 		r.permit.Done(breaker.Succeeded)
+	}
+}
+
+// judge checks what one result has made of the circuit.
+func (m *machine) judge(t *rapid.T, isProbe bool, before breaker.State, result breaker.Result) {
+	after := m.gate.State()
+	switch {
+	case isProbe && result == breaker.Failed:
+		require.Equal(t, breaker.Open, after, "the failure of a probe did not open it")
+	case isProbe && result == breaker.Succeeded:
+		require.Equal(t, len(m.succeeded) >= m.config.Probes, after == breaker.Closed, "%d of %d different orders succeeded", len(m.succeeded), m.config.Probes)
+	case before == breaker.HalfOpen || result == breaker.Succeeded || result == breaker.Cancelled:
+		require.Equal(t, before, after, "%v decided", result)
+	case after == breaker.Open && before == breaker.Closed:
+		require.Greater(t, len(m.failing), 1, "one order opened it")
 	}
 }
 
@@ -137,6 +171,16 @@ func (m *machine) hold(t *rapid.T) {
 	}
 }
 
+func (m *machine) suspend(t *rapid.T) {
+	require.Equal(t, !m.suspended, m.gate.Suspend())
+	m.suspended = true
+}
+
+func (m *machine) resume(t *rapid.T) {
+	require.Equal(t, m.suspended, m.gate.Resume())
+	m.suspended = false
+}
+
 func (m *machine) pass(t *rapid.T) {
 	time.Sleep(time.Duration(rapid.Int64Range(1, int64(2*time.Minute)).Draw(t, "time")))
 }
@@ -160,6 +204,8 @@ func (m *machine) observe(t *rapid.T) {
 	}
 	if m.state != before {
 		clear(m.probes)
+		clear(m.succeeded)
+		clear(m.failing)
 	}
 	held := time.Now().Before(m.heldUntil)
 	require.Equal(t, held, m.gate.Held())
@@ -179,13 +225,19 @@ func (m *machine) observe(t *rapid.T) {
 		}
 		require.Empty(t, left, "somebody was overtaken")
 		require.False(t, r.at.Before(m.heldUntil), "started while held")
+		require.False(t, m.suspended, "started while suspended")
 		require.NotEqual(t, breaker.Open, m.state, "started while open")
 		require.False(t, before == breaker.Open && !r.at.After(m.openedAt.Add(m.config.Open)), "started before its time")
+		m.started++
 		m.flying = append(m.flying, r)
 		m.probes[r] = true
 	}
 	m.waiting = left
 	require.LessOrEqual(t, len(m.flying), m.config.Concurrency)
+	if rate := m.config.Rate; rate > 0 {
+		atOnce := max(1, rate/10)
+		require.LessOrEqual(t, float64(m.started), atOnce+rate*time.Since(m.began).Seconds()+0.001, "faster than the rate")
+	}
 	if m.state == breaker.HalfOpen {
 		require.LessOrEqual(t, len(m.probes), m.config.Probes)
 	}
@@ -195,6 +247,7 @@ func (m *machine) observe(t *rapid.T) {
 func (m *machine) recovers(t *rapid.T) {
 	const latency = 50 * time.Millisecond
 	m.answerAll(t)
+	m.resume(t)
 	for range m.config.Probes + 2*m.config.Concurrency {
 		m.made++
 		m.waiting = append(m.waiting, ask(m.ctx, m.gate, fmt.Sprint("order-", m.made)))
@@ -210,6 +263,9 @@ func (m *machine) recovers(t *rapid.T) {
 	}
 	// Even one by one they need no longer than this.
 	bound := max(time.Until(m.heldUntil), 0) + m.config.Open + time.Duration(len(m.waiting))*latency
+	if m.config.Rate > 0 {
+		bound += time.Duration(float64(len(m.waiting)+1) / m.config.Rate * float64(time.Second))
+	}
 	deadline := time.AfterFunc(bound+time.Millisecond, m.stop)
 	through.Wait()
 	deadline.Stop()
@@ -219,13 +275,23 @@ func (m *machine) recovers(t *rapid.T) {
 	// No place was lost on the way.
 	for i := range m.config.Concurrency {
 		r := ask(m.ctx, m.gate, fmt.Sprint("capacity-", i))
+		m.pace()
 		require.True(t, r.admitted(), "place %d of %d is lost", i+1, m.config.Concurrency)
 		defer r.permit.Done(breaker.Cancelled)
 	}
 	extra := ask(m.ctx, m.gate, "one too many")
+	m.pace()
 	require.False(t, extra.admitted())
 	extra.cancel()
 	<-extra.answered
+}
+
+// pace waits until the rate allows one more.
+func (m *machine) pace() {
+	if m.config.Rate > 0 {
+		time.Sleep(time.Duration(float64(time.Second)/m.config.Rate) + time.Millisecond)
+		synctest.Wait()
+	}
 }
 
 // One order that always fails, in a backlog, keeps turning up among the probes. It may delay the others but

@@ -107,6 +107,8 @@ func TestOneOrderNeverOpensTheCircuit(t *testing.T) {
 			"ByDefault": {},
 			// Not a multiple of the buckets: the circuit rounds it up, and remembers longer than Window.
 			"WindowOfOddLength": {Window: 10*time.Second + 7, MinSamples: 2},
+			"OneSampleIsEnough": {MinSamples: 1, FailureRate: 0.01},
+			"OneInARowIsEnough": {MinSamples: never, ConsecutiveOrders: 1},
 		} {
 			t.Run(name+window, func(t *testing.T) {
 				bubble(t, func(t *testing.T) {
@@ -121,6 +123,30 @@ func TestOneOrderNeverOpensTheCircuit(t *testing.T) {
 			})
 		}
 	}
+}
+
+// However few samples are enough, it takes two orders to open the circuit, and no more.
+func TestTheSecondFailingOrderOpensAnImpatientCircuit(t *testing.T) {
+	t.Parallel()
+	for name, config := range map[string]breaker.Config{"ByRate": {MinSamples: 1, ConsecutiveOrders: never}, "InARow": {MinSamples: never, ConsecutiveOrders: 1}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				gate := breaker.New(config)
+				answer(t, gate, breaker.Failed, "a", "a")
+				require.Equal(t, breaker.Closed, gate.State())
+				answer(t, gate, breaker.Failed, "b")
+				require.Equal(t, breaker.Open, gate.State())
+			})
+		})
+	}
+	t.Run("ButOneThatFailsAfterASuccessDoesNot", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			gate := breaker.New(breaker.Config{MinSamples: 2})
+			answer(t, gate, breaker.Succeeded, "good")
+			answer(t, gate, breaker.Failed, "bad")
+			require.Equal(t, breaker.Closed, gate.State())
+		})
+	})
 }
 
 func TestFailureRate(t *testing.T) {

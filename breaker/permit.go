@@ -13,6 +13,9 @@ const (
 	Succeeded
 	// Failed means that the remote side did not answer, or not as one that is alive and set up.
 	Failed
+	// FailedAlone is Failed of an order that is known to fail while others succeed. A half-open circuit does not
+	// count it: such an order would keep it from closing for ever, and everybody else with it.
+	FailedAlone
 )
 
 // Permit allows one attempt.
@@ -44,16 +47,36 @@ func (g *Gate) verdict(p *Permit, result Result) error {
 	if p.generation != g.generation {
 		return errNotCounted
 	}
+	if g.halfOpen {
+		return g.probe(p.order, result)
+	}
 	switch result {
 	case Succeeded:
 		g.limit = min(g.limit+1, g.config.Concurrency)
 		if g.failures.succeeded(p.order) {
 			return nil
 		}
-	case Failed:
+	case Failed, FailedAlone:
 		if g.failures.failed(p.order, g.config.ConsecutiveOrders) {
 			return errFailed
 		}
+	}
+	return errNotCounted
+}
+
+// probe judges a result of a half-open circuit. One that it does not count frees its place for another probe. The
+// caller holds mu.
+func (g *Gate) probe(order string, result Result) error {
+	switch result {
+	case Succeeded:
+		// An order that the remote side rejects shows that it is alive each time that it is tried again, and would
+		// close the circuit by itself.
+		if _, known := g.probed[order]; !known {
+			g.probed[order] = struct{}{}
+			return nil
+		}
+	case Failed:
+		return errFailed
 	}
 	return errNotCounted
 }

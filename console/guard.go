@@ -22,6 +22,22 @@ func (s *Server) guarded(next http.HandlerFunc) http.Handler {
 	})
 }
 
+// action lets a request through that changes something: only with the token, from this machine too. A token in a header
+// is also what no strange page in a browser can send.
+func (s *Server) action(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case s.config.Token == "":
+			http.Error(w, "actions are off: set admin.token", http.StatusForbidden)
+		case !s.knows(r):
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "this needs the admin token: send it as Authorization: Bearer", http.StatusUnauthorized)
+		default:
+			next(w, r)
+		}
+	})
+}
+
 // namesLoopback tells whether a Host header means this machine.
 func namesLoopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {

@@ -14,7 +14,7 @@ type Check struct {
 }
 
 // readyz answers 200 when every check holds and 503 otherwise. ?verbose lists them all; without it only
-// what is wrong is listed. Each check is one line.
+// what is wrong is listed. Each check is one line. A trouble is shown with [!] and leaves the answer as it is.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	var text strings.Builder
 	status, verdict := http.StatusOK, "ready"
@@ -26,6 +26,16 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 			fmt.Fprintf(&text, "[-] %s: %s\n", check.Name, strings.ReplaceAll(check.Err.Error(), "\n", "; "))
 		case verbose:
 			fmt.Fprintf(&text, "[+] %s\n", check.Name)
+		}
+	}
+	if s.config.Troubles != nil {
+		for _, trouble := range s.config.Troubles() {
+			switch {
+			case trouble.Err != nil:
+				fmt.Fprintf(&text, "[!] %s: %s\n", trouble.Name, strings.ReplaceAll(trouble.Err.Error(), "\n", "; "))
+			case verbose:
+				fmt.Fprintf(&text, "[+] %s\n", trouble.Name)
+			}
 		}
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -1,10 +1,12 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"syscall"
@@ -14,8 +16,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Config sets a Server. Every field but Token and Clicks is needed.
+// Config sets a Server. Every field but Key, Token, Troubles, Clicks, Forget and Actions is needed.
 type Config struct {
+	// Key is the configuration's key that Listen came from, for errors. Empty means admin.listen.
+	Key string
 	// Listen is the address as host:port, for example 127.0.0.1:9644. An empty host means every interface,
 	// port 0 any free port.
 	Listen string
@@ -26,6 +30,8 @@ type Config struct {
 	Metrics prometheus.Gatherer
 	// Ready is asked at every /readyz, by several requests at once. It must not wait.
 	Ready func() []Check
+	// Troubles is asked with Ready. /readyz shows what is wrong in it, and is ready all the same.
+	Troubles func() []Check
 	// Version is what /version shows.
 	Version string
 	// Settings is the configuration as YAML, which /config shows as it is: it must have no secret in it.
@@ -33,6 +39,14 @@ type Config struct {
 	// Clicks is asked at every /clicks, by several requests at once, and may wait until ctx ends. Its error is
 	// shown, so no click id may be in it. Without Clicks there is no such page.
 	Clicks func(ctx context.Context, session string, at time.Time) (SessionClicks, error)
+	// Forget is asked at every POST to /sessions/forget, and may wait until ctx ends. Its error is shown, so no session
+	// may be in it; a *schema.FieldError is the asker's fault. Without Forget there is no such page.
+	Forget func(ctx context.Context, session string) error
+	// Actions are what POST /actions/… does, by what follows in the path: sending/hold, held/{stage}/stop. Without
+	// Token they are off.
+	Actions map[string]Action
+	// Log has a line for every action, with who asked for it. It is needed where there are Actions.
+	Log *slog.Logger
 }
 
 // Server is the admin port.
@@ -54,7 +68,7 @@ const (
 	grace = time.Second
 )
 
-// Listen opens the port, so that an address in use is an error at start. The error names admin.listen.
+// Listen opens the port, so that an address in use is an error at start. The error names the key.
 func Listen(config Config) (*Server, error) {
 	listener, err := net.Listen("tcp", config.Listen)
 	if err != nil {
@@ -62,7 +76,7 @@ func Listen(config Config) (*Server, error) {
 		if errors.Is(err, syscall.EADDRINUSE) {
 			advice = "choose another address or stop what uses it"
 		}
-		return nil, fmt.Errorf("admin.listen %q: %w: %s", config.Listen, err, advice)
+		return nil, fmt.Errorf("%s %q: %w: %s", cmp.Or(config.Key, "admin.listen"), config.Listen, err, advice)
 	}
 	return newServer(config, listener), nil
 }
@@ -119,6 +133,12 @@ func (s *Server) routes() http.Handler {
 	}))
 	if s.config.Clicks != nil {
 		mux.Handle("GET /clicks", s.guarded(s.clicks))
+	}
+	if s.config.Forget != nil {
+		mux.Handle("POST "+ForgetPath, s.action(s.forget))
+	}
+	for path, action := range s.config.Actions {
+		mux.Handle("POST /actions/"+path, s.action(s.act(action)))
 	}
 	return mux
 }

@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -38,6 +37,8 @@ type Config struct {
 	DeadLetterTopic, OutcomesTopic string
 	// Version is ours, for dead letters.
 	Version string
+	// Replay is nil but for a replay.
+	Replay *Replay
 
 	Decode  schema.OrderDecoder
 	Clicks  *sessions.Table
@@ -88,6 +89,7 @@ type Consumer struct {
 	bounds     *bounds
 	pauses     *pauses
 	queue      *queue
+	coming     coming
 	memory     *memory
 	duplicates *duplicates
 	// rules has the mass rule of each stage.
@@ -264,51 +266,7 @@ func (c *Consumer) connect(ctx context.Context) error {
 	return nil
 }
 
-// pollLoop hands records to their lives until ctx ends.
-func (c *Consumer) pollLoop(ctx context.Context) error {
-	for {
-		room := c.room(ctx)
-		if room == 0 {
-			return nil
-		}
-		fetches := c.client.PollRecords(ctx, room)
-		if ctx.Err() != nil {
-			c.client.AllowRebalance()
-			return nil
-		}
-		c.noteErrors(ctx, fetches)
-		gate := c.config.Clicks.Gate()
-		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-			if l := c.life(p.Partition); l != nil {
-				l.admit(p.Records, gate)
-			}
-		})
-		c.client.AllowRebalance()
-	}
-}
-
-// room waits until orders may be read and returns how many, 0 when ctx ends. A half-open circuit takes only
-// as many as it lacks for its probes.
-func (c *Consumer) room(ctx context.Context) int {
-	for {
-		changed := c.config.Breaker.Changed()
-		room := c.bounds.wait(ctx)
-		if room == 0 || c.config.Breaker.State() == breaker.Closed {
-			return room
-		}
-		if lacking := c.config.Breaker.Probes() - c.bounds.orders(); lacking > 0 {
-			return min(room, lacking)
-		}
-		select {
-		case <-changed:
-		case <-time.After(time.Second): // an order may have left, which changes nothing of the breaker
-		case <-ctx.Done():
-			return 0
-		}
-	}
-}
-
-// followBreaker keeps the pauses in step with the breaker. An open circuit and a Retry-After pause fetching;
+// followBreaker keeps the pauses in step with the breaker. An open circuit, a Retry-After and an operator pause fetching;
 // a half-open circuit fetches again when it has fewer orders than probes.
 func (c *Consumer) followBreaker(ctx context.Context) error {
 	before := breaker.Closed
@@ -321,6 +279,7 @@ func (c *Consumer) followBreaker(ctx context.Context) error {
 		}
 		c.pauses.all(PauseBreaker, state == breaker.Open)
 		c.pauses.all(PauseRetryAfter, c.config.Breaker.Held())
+		c.pauses.all(PauseOperator, !c.config.Breaker.Suspended().IsZero())
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -348,27 +307,8 @@ func (c *Consumer) send() {
 		if p.claim() {
 			p.attempt()
 		}
+		c.queue.done()
 	}
-}
-
-// noteErrors keeps the poll's errors for readiness and settles offsets that are out of range.
-func (c *Consumer) noteErrors(ctx context.Context, fetches kgo.Fetches) {
-	var trouble error
-	fetches.EachError(func(topic string, partition int32, err error) {
-		if isOutOfRange(err) {
-			c.outOfRange(ctx, partition)
-			return
-		}
-		if !errors.Is(err, context.Canceled) {
-			trouble = fmt.Errorf("reading %s[%d]: %w", topic, partition, err)
-		}
-	})
-	if trouble == nil {
-		c.health.group.over()
-		return
-	}
-	c.health.group.trouble(trouble)
-	c.config.Log.Warn("reading orders", "error", trouble)
 }
 
 func (c *Consumer) life(partition int32) *life {

@@ -51,9 +51,12 @@ func (d deadLetter) bare() *kgo.Record {
 	return &kgo.Record{Topic: d.config.DeadLetterTopic, Headers: d.tooLarge()}
 }
 
-// original is the record's own headers, without what an earlier pass through the dead-letter topic has left.
+// original is the record's own headers, without what an earlier pass through the dead-letter topic has left but where
+// the order has been.
 func (d deadLetter) original() []kgo.RecordHeader {
-	return slices.DeleteFunc(slices.Clone(d.record.Headers), func(h kgo.RecordHeader) bool { return strings.HasPrefix(h.Key, ours) })
+	return slices.DeleteFunc(slices.Clone(d.record.Headers), func(h kgo.RecordHeader) bool {
+		return strings.HasPrefix(h.Key, ours) && !isProvenance(h.Key)
+	})
 }
 
 func (d deadLetter) provenance(reason string) []kgo.RecordHeader {

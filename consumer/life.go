@@ -59,6 +59,10 @@ func (l *life) admit(records []*kgo.Record, gate *sessions.Gate) {
 	admitted := make([]*passage, 0, len(records))
 	l.mu.Lock()
 	for _, record := range records {
+		if l.consumer.config.Replay.isOver(l.partition, record.Offset) {
+			l.consumer.pauses.pause(l, PauseReplayed)
+			break
+		}
 		if l.ended || !l.tracker.admit(record.Offset) {
 			continue
 		}
@@ -67,7 +71,7 @@ func (l *life) admit(records []*kgo.Record, gate *sessions.Gate) {
 			l.tracker.complete(record.Offset)
 			continue
 		}
-		if l.tracker.isDone(record.Offset) {
+		if l.tracker.isDone(record.Offset) || l.consumer.config.Replay.passesOver(l.partition, record.Offset) {
 			l.tracker.complete(record.Offset)
 			l.consumer.metrics.alreadyDone.Inc()
 			continue
@@ -81,7 +85,11 @@ func (l *life) admit(records []*kgo.Record, gate *sessions.Gate) {
 	l.balance()
 	l.mu.Unlock()
 	if len(admitted) > 0 {
-		go l.intake(admitted...)
+		arrived := l.consumer.coming.come(len(admitted))
+		go func() {
+			defer arrived()
+			l.intake(admitted...)
+		}()
 	}
 }
 

@@ -80,10 +80,10 @@ func (m *mass) trouble() error {
 	}
 	found := fmt.Sprintf("%d of the latest %d orders %s", s.Rejected, s.Latest, m.stage.rejection())
 	if s.Stopped {
-		return fmt.Errorf("%s; %d are held, and an operator has stopped them since %s: release them to go on. The latest: %w",
-			found, s.Held, s.Since.UTC().Format(time.RFC3339), s.Why)
+		return fmt.Errorf("%s; %d are held, and an operator has stopped them since %s: POST /actions/held/%s/release to go on. The latest: %w",
+			found, s.Held, s.Since.UTC().Format(time.RFC3339), m.stage, s.Why)
 	}
 	return fmt.Errorf("%s, which is the set-up or CJ rather than the orders; %d are held since %s and none is dead-lettered. "+
-		"They are tried again, one every %s, and go on by themselves when the cause is gone; if the orders are to blame, release them. The latest: %w",
-		found, s.Held, s.Since.UTC().Format(time.RFC3339), m.config.pace, s.Why)
+		"They are tried again, one every %s, and go on by themselves when the cause is gone; if the orders are to blame, POST /actions/held/%s/release. The latest: %w",
+		found, s.Held, s.Since.UTC().Format(time.RFC3339), m.config.pace, m.stage, s.Why)
 }

@@ -304,11 +304,11 @@ func TestMassTroubleSaysWhatToDo(t *testing.T) {
 				time.Sleep(time.Minute)
 				require.EqualError(t, s.trouble(), "20 of the latest 20 orders "+at.rejection()+", which is the set-up or CJ rather than the orders; "+
 					"20 are held since 2000-01-01T00:00:00Z and none is dead-lettered. They are tried again, one every 5s, and go on by themselves "+
-					"when the cause is gone; if the orders are to blame, release them. The latest: CJ answered 400")
+					"when the cause is gone; if the orders are to blame, POST /actions/held/"+string(at)+"/release. The latest: CJ answered 400")
 				require.ErrorIs(t, s.trouble(), errRejected)
 				s.stop()
 				require.EqualError(t, s.trouble(), "20 of the latest 20 orders "+at.rejection()+"; 20 are held, and an operator has stopped them "+
-					"since 2000-01-01T00:00:00Z: release them to go on. The latest: CJ answered 400")
+					"since 2000-01-01T00:00:00Z: POST /actions/held/"+string(at)+"/release to go on. The latest: CJ answered 400")
 			})
 		})
 	}

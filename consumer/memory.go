@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"sync"
+	"time"
 
 	"github.com/cjrelay/cjrelay/schema"
 )
@@ -15,9 +16,20 @@ const memoryLimit = 100_000
 // outlives a partition's life on purpose; everything else about one does not. It is safe for concurrent use.
 type memory struct {
 	mu         sync.Mutex
-	partitions map[int32]map[int64]remembered
+	partitions map[int32]*recollection
 	size       int
 }
+
+// recollection is what is remembered of one partition.
+type recollection struct {
+	orders map[int64]remembered
+	// away is since when it has not been ours, the zero time while it is.
+	away time.Time
+}
+
+// memoryAge is how long a partition that is not ours is remembered. Kafka being away, which is what this is for, makes
+// it ours again in minutes; one that stays somebody else's must not take the room of those that are ours.
+const memoryAge = time.Hour
 
 // remembered is an order that was read before.
 type remembered struct {
@@ -27,7 +39,7 @@ type remembered struct {
 	outcome *schema.OutcomeRecord
 }
 
-func newMemory() *memory { return &memory{partitions: map[int32]map[int64]remembered{}} }
+func newMemory() *memory { return &memory{partitions: map[int32]*recollection{}} }
 
 // acknowledged notes that CJ has an order whose outcome is about to be written.
 func (m *memory) acknowledged(outcome schema.OutcomeRecord) {
@@ -42,26 +54,30 @@ func (m *memory) durable(partition int32, offset int64) {
 func (m *memory) note(partition int32, offset int64, r remembered) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	orders := m.partitions[partition]
-	if orders == nil {
-		orders = map[int64]remembered{}
-		m.partitions[partition] = orders
+	one := m.partitions[partition]
+	if one == nil {
+		one = &recollection{orders: map[int64]remembered{}}
+		m.partitions[partition] = one
 	}
-	before, known := orders[offset]
+	before, known := one.orders[offset]
 	switch {
 	case before.durable, !known && m.size == memoryLimit:
 		return
 	case !known:
 		m.size++
 	}
-	orders[offset] = r
+	one.orders[offset] = r
 }
 
 // recall returns what is known of the order at an offset.
 func (m *memory) recall(partition int32, offset int64) (remembered, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r, known := m.partitions[partition][offset]
+	one := m.partitions[partition]
+	if one == nil {
+		return remembered{}, false
+	}
+	r, known := one.orders[offset]
 	return r, known
 }
 
@@ -69,10 +85,31 @@ func (m *memory) recall(partition int32, offset int64) (remembered, bool) {
 func (m *memory) forget(partition int32, below int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for offset := range m.partitions[partition] {
+	one := m.partitions[partition]
+	if one == nil {
+		return
+	}
+	for offset := range one.orders {
 		if offset < below {
-			delete(m.partitions[partition], offset)
+			delete(one.orders, offset)
 			m.size--
+		}
+	}
+}
+
+// age drops the partitions that have not been ours for long. It is told from time to time which ones are.
+func (m *memory) age(isOurs func(partition int32) bool, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for partition, one := range m.partitions {
+		switch {
+		case isOurs(partition):
+			one.away = time.Time{}
+		case one.away.IsZero():
+			one.away = now
+		case now.Sub(one.away) >= memoryAge:
+			m.size -= len(one.orders)
+			delete(m.partitions, partition)
 		}
 	}
 }

@@ -30,28 +30,39 @@ const (
 
 // trial is what CJ has done to one order so far.
 type trial struct {
+	// tried is set from the first failure on, of whatever kind; others is how many orders CJ had taken at the latest
+	// one, and othersTaken tells that it took some between that and the one before.
+	tried       bool
+	others      int64
+	othersTaken bool
+	// alone is set once that was so: it is the order that fails, not CJ.
+	alone bool
+	// failures counts those that may be the order's own, since first.
 	failures int
 	first    time.Time
-	// others is how many orders CJ had taken at the latest failure.
-	others int64
 }
 
-// failed notes a failure that may be the order's own, and tells whether it has failed too often: while others
-// were taken since its last failure, it is not CJ that fails.
-func (t *trial) failed(now time.Time, taken int64) bool {
+// note notes a failure of any kind.
+func (t *trial) note(taken int64) {
+	t.othersTaken = t.tried && taken > t.others
+	t.alone = t.alone || t.othersTaken
+	t.tried, t.others = true, taken
+}
+
+// failed counts the failure that was just noted as one that may be the order's own, and tells whether it has failed
+// too often: while others were taken since its last failure, it is not CJ that fails.
+func (t *trial) failed(now time.Time) bool {
 	if t.failures == 0 {
 		t.first = now
 	}
-	othersTaken := t.failures > 0 && taken > t.others
 	t.failures++
-	t.others = taken
-	return othersTaken && t.failures >= parkAttempts && now.Sub(t.first) >= parkAfter
+	return t.othersTaken && t.failures >= parkAttempts && now.Sub(t.first) >= parkAfter
 }
 
 // parksAfterFailure parks an order that keeps failing, or that is the oldest one and holds up too many others. It
 // reports whether it did.
 func (p *passage) parksAfterFailure(cause error) bool {
-	keepsFailing := p.trial.failed(time.Now(), p.consumer.taken.Load())
+	keepsFailing := p.trial.failed(time.Now())
 	switch {
 	case p.consumer.config.Breaker.State() != breaker.Closed:
 		return false

@@ -23,7 +23,8 @@ func TestTrial(t *testing.T) {
 	fail := func(failures int, every time.Duration, taken func(n int) int64) (failed bool) {
 		var tried trial
 		for n := range failures {
-			failed = tried.failed(begin.Add(time.Duration(n)*every), taken(n))
+			tried.note(taken(n))
+			failed = tried.failed(begin.Add(time.Duration(n) * every))
 		}
 		return failed
 	}

@@ -1,8 +1,6 @@
 package consumer
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -116,64 +114,6 @@ func (p *passage) wasDone() bool {
 	return true
 }
 
-// awaitRegistry pauses the partition until the registry has told about this order's schema. It may be called
-// for every try; endAwait or the passage's end takes it back once.
-func (p *passage) awaitRegistry(err error) {
-	if p.awaits {
-		p.consumer.health.registry.trouble(err)
-		return
-	}
-	p.awaits = true
-	p.consumer.health.registry.enter(err)
-	p.consumer.pauses.pause(p.life, PauseRegistry)
-}
-
-func (p *passage) endAwait() {
-	if p.awaits {
-		p.awaits = false
-		p.consumer.health.registry.leave()
-		p.consumer.pauses.resume(p.life, PauseRegistry)
-	}
-}
-
-// read decodes the record, and asks the registry for as long as asking lasts. It reports whether there is an
-// order; otherwise it has concluded, or waits.
-func (p *passage) read(asking context.Context) bool {
-	order, err := p.consumer.config.Decode(asking, p.record.Value)
-	var invalid *schema.InvalidError
-	switch {
-	case err == nil:
-		p.endAwait()
-		p.order = order
-		p.identify(order)
-		p.passes(stageDecode)
-		return true
-	case errors.As(err, &invalid):
-		p.endAwait()
-		if invalid.Read != nil && invalid.Read.ID != "" {
-			p.identify(invalid.Read)
-		}
-		p.reject(stageDecode, invalid.Reason, err)
-	case p.open.Err() != nil:
-		p.abandon()
-	default:
-		// A registry that cannot be asked says nothing about the order.
-		p.awaitRegistry(err)
-		p.after(p.backoff(), func() { p.intake(p) })
-	}
-	return false
-}
-
-// identify puts what the order says of itself into its outcome.
-func (p *passage) identify(order *schema.Order) {
-	p.outcome.OrderID, p.outcome.SessionID, p.outcome.ConfirmedAt = order.ID, order.SessionID, order.ConfirmedAt
-	p.outcome.EnterpriseID = p.consumer.config.EnterpriseID
-	p.outcome.Action = order.Action
-	if name, _, err := p.consumer.config.Builder.Tracker(order.Action); err == nil {
-		p.outcome.Action = name
-	}
-}
-
 // awaitsConfirmation holds back an order that says it is confirmed a little later than our clock: CJ refuses
 // an event in the future, and clocks differ. One that is far ahead is a mistake. It is asked again after the
 // wait, since a clock that is being set right runs slower than the timer.
@@ -201,6 +141,8 @@ func (p *passage) awaitsConfirmation() bool {
 func (p *passage) joinAlone() bool {
 	order := p.order
 	switch {
+	case p.recalled():
+		return true
 	case order.Consent != nil && !*order.Consent:
 		p.conclude(schema.Unattributed, schema.ReasonNoConsent, nil)
 		return true
@@ -265,7 +207,7 @@ func (p *passage) attempt() {
 		return
 	}
 	defer permit.Done(breaker.Cancelled)
-	answer := c.config.Sender.Send(p.work, p.query)
+	answer := c.ask(p)
 	c.metrics.attempts[answer.Class].Inc()
 	c.metrics.attemptSeconds.Observe(answer.Latency.Seconds())
 	if answer.Class == postback.Cancelled {
@@ -291,11 +233,11 @@ func (p *passage) attempt() {
 		p.fails.Store(false)
 		p.reject(stageCJ, schema.ReasonRejected, answer.Err)
 	case postback.Setup:
-		permit.Done(breaker.Failed)
+		permit.Done(p.failure())
 		c.health.endpoint.trouble(answer.Err)
 		p.again(answer)
 	default:
-		permit.Done(breaker.Failed)
+		permit.Done(p.failure())
 		p.fails.Store(true)
 		if !p.parksAfterFailure(answer.Err) {
 			p.again(answer)
@@ -303,12 +245,30 @@ func (p *passage) attempt() {
 	}
 }
 
+// ask sends the order. An answer that says nothing is nobody's acknowledgement, and must not stop the process either.
+func (c *Consumer) ask(p *passage) postback.Answer {
+	answer := c.config.Sender.Send(p.work, p.query)
+	if c.metrics.attempts[answer.Class] == nil {
+		answer.Class, answer.Err = postback.Setup, fmt.Errorf("the sender's answer is of no known class (%d)", answer.Class)
+	}
+	return answer
+}
+
+// failure notes that CJ failed the order once more, and is what that says about CJ.
+func (p *passage) failure() breaker.Result {
+	p.trial.note(p.consumer.taken.Load())
+	if p.trial.alone {
+		return breaker.FailedAlone
+	}
+	return breaker.Failed
+}
+
 // loudEvery is after how many attempts an order's failure is a warning. One failure heals by itself, and an
 // outage would write a line for each order.
 const loudEvery = 5
 
-// again sends the order later. While the circuit is not closed it sets the pace itself, and needs orders at
-// hand for its probes; a backoff on top would only leave it without any.
+// again sends the order later. While the circuit is open it sets the pace itself; a backoff on top would only leave it
+// without orders for its probes.
 func (p *passage) again(answer postback.Answer) {
 	level := slog.LevelDebug
 	if p.outcome.Attempts%loudEvery == 0 {
@@ -317,11 +277,27 @@ func (p *passage) again(answer postback.Answer) {
 	p.consumer.lastFailure.Store(&answer.Err)
 	p.consumer.config.Log.Log(p.work, level, "not acknowledged, will be sent again", "order_id", shownID(p.outcome.OrderID),
 		"attempts", p.outcome.Attempts, "status", answer.Status, "error", answer.Err)
-	if p.consumer.config.Breaker.State() != breaker.Closed {
-		p.enqueue()
+	if p.consumer.config.Breaker.State() == breaker.Open {
+		p.giveWay()
 		return
 	}
 	p.after(p.backoff(), p.enqueue)
+}
+
+// courtesy is how long a half-open circuit is left to orders that have not failed in this outage, and to the reading
+// of some.
+const courtesy = time.Second
+
+// giveWay waits until the circuit has been half-open for a while, and then for its turn as others do. Orders that
+// nobody but themselves can be blamed for would otherwise be there first, each time, and open it again before a new
+// one is even read. Where there is no other order it probes alone.
+func (p *passage) giveWay() {
+	gate := p.consumer.config.Breaker
+	if gate.State() != breaker.Open {
+		p.enqueue()
+		return
+	}
+	p.after(time.Until(gate.OpenUntil())+courtesy, p.giveWay)
 }
 
 // backoff is the next wait of the step that the order is at.

@@ -23,11 +23,13 @@ const (
 	PauseRegistry PauseReason = "registry"
 	// PauseMassRule: the mass rule holds as many orders as may be read ahead.
 	PauseMassRule PauseReason = "mass_rule"
+	// PauseOperator: an operator holds sending, for all partitions.
+	PauseOperator PauseReason = "operator"
 	// PauseOffsets: the committed offset makes no sense, and a person must say where to go on.
 	PauseOffsets PauseReason = "offsets"
 )
 
-var pauseReasons = []PauseReason{PauseBreaker, PauseRetryAfter, PauseBackPressure, PauseFreshness, PauseRegistry, PauseMassRule, PauseOffsets}
+var pauseReasons = []PauseReason{PauseBreaker, PauseRetryAfter, PauseBackPressure, PauseFreshness, PauseRegistry, PauseMassRule, PauseOperator, PauseOffsets}
 
 // pauses counts the reasons to pause, since the client has one flag per partition only: resuming for one
 // reason must not end another. Whole-process reasons use the client's separate flag for the topic.

@@ -9,6 +9,8 @@ type queue struct {
 	mu     sync.Mutex
 	more   *sync.Cond
 	orders []*passage
+	// taken counts those that were taken and are not done.
+	taken  int
 	closed bool
 }
 
@@ -25,7 +27,8 @@ func (q *queue) put(p *passage) {
 	q.more.Signal()
 }
 
-// take waits for the next order; nil when the queue is closed.
+// take waits for the next order; nil when the queue is closed. Each
+// order must be done.
 func (q *queue) take() *passage {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -38,7 +41,22 @@ func (q *queue) take() *passage {
 	p := q.orders[0]
 	q.orders[0] = nil
 	q.orders = q.orders[1:]
+	q.taken++
 	return p
+}
+
+// done notes that the attempt for an order that was taken has ended, or that there was none.
+func (q *queue) done() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.taken--
+}
+
+// ready is how many orders can be sent now, or are being sent.
+func (q *queue) ready() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.orders) + q.taken
 }
 
 // close ends every take.

@@ -31,6 +31,7 @@ func (c *Consumer) Ready() []Check {
 		{"clicks", c.config.Clicks.Ready()},
 		{"registry", c.health.registry.lasts()},
 		{"endpoint", c.health.endpoint.lasts()},
+		{"sending", c.heldByOperator()},
 		{"outcomes", c.health.outcomes.lasts()},
 		{"dead_letters", c.health.deadLetters.lasts()},
 		{"commits", c.health.commits.lasts()},

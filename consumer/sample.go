@@ -34,6 +34,7 @@ func (c *Consumer) sampleLoop(ctx context.Context) error {
 			l.parkOldest()
 			l.parkBeforeRetention(time.Now())
 		}
+		c.memory.age(func(partition int32) bool { return c.life(partition) != nil }, time.Now())
 		c.logReadiness()
 		select {
 		case <-ticker.C:
@@ -71,6 +72,7 @@ func (c *Consumer) noteEnds(ends kadm.ListedOffsets) {
 // lookForStalls counts partitions that have work, no reason to pause, and no progress.
 func (c *Consumer) lookForStalls(now time.Time) {
 	stalled := 0
+	turn := c.turn()
 	for _, s := range c.standings() {
 		if s.workLag() == 0 || s.Held > 0 || c.pauses.excuse(s.Partition) {
 			// The time to make progress starts when there is something to do. What the mass rule holds has a check
@@ -80,7 +82,7 @@ func (c *Consumer) lookForStalls(now time.Time) {
 			}
 			continue
 		}
-		if now.Sub(s.Moved) > stallAfter || now.Sub(s.Advanced) > commitStallAfter {
+		if now.Sub(s.Moved) > stallAfter+turn || now.Sub(s.Advanced) > commitStallAfter+turn {
 			stalled++
 			c.config.Log.Error("partition stalled: it has orders, nothing pauses it, and it makes no progress",
 				"partition", s.Partition, "committed", s.Committed, "next", s.Next, "end", s.End, "pending", s.Pending,
@@ -90,6 +92,15 @@ func (c *Consumer) lookForStalls(now time.Time) {
 	c.mu.Lock()
 	c.stalled = stalled
 	c.mu.Unlock()
+}
+
+// turn is how long an order may have to wait for the others because of the rate.
+func (c *Consumer) turn() time.Duration {
+	rate := c.config.Breaker.Rate()
+	if rate == 0 {
+		return 0
+	}
+	return time.Duration(float64(c.bounds.orders()) / rate * float64(time.Second))
 }
 
 // Standing is one of our partitions as it stands now, with the topic's end as last sampled.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/cjrelay/cjrelay/breaker"
 	"github.com/cjrelay/cjrelay/internal/kafkatest"
 	"github.com/cjrelay/cjrelay/postback"
 )
@@ -21,7 +22,7 @@ import (
 func still(t *testing.T) (*Consumer, *life) {
 	t.Helper()
 	b := &bundle{log: &buffer{}}
-	c := New(Config{Topic: "orders", MaxPending: 10, MaxPendingPerPartition: 10, Log: b.logger()})
+	c := New(Config{Topic: "orders", MaxPending: 10, MaxPendingPerPartition: 10, Breaker: breaker.New(breaker.Config{}), Log: b.logger()})
 	c.pauses = newPauses(idle(t), "orders")
 	l := newLife(c, 0)
 	t.Cleanup(l.end)
@@ -45,6 +46,21 @@ func TestPartitionWithWorkAndNoProgressIsStalled(t *testing.T) {
 	require.Equal(t, 1, c.stalls(now.Add(stallAfter+time.Minute)))
 	l.touch(now.Add(stallAfter + 2*time.Minute)) // progress
 	require.Zero(t, c.stalls(now.Add(stallAfter+2*time.Minute)))
+}
+
+// Where the rate is low, and there are many partitions, each waits long for its next turn.
+func TestTheRatesTurnIsNoStall(t *testing.T) {
+	t.Parallel()
+	c, l := still(t)
+	c.config.Breaker = breaker.New(breaker.Config{Rate: 0.1})
+	l.noteCommitted(position{offset: 5})
+	c.ends[0] = 8
+	for range 60 {
+		c.bounds.add(1)
+	}
+	now := time.Now()
+	require.Zero(t, c.stalls(now.Add(stallAfter+9*time.Minute)))
+	require.Equal(t, 1, c.stalls(now.Add(stallAfter+11*time.Minute)))
 }
 
 // A quiet night must not make the first order of the morning look stuck.

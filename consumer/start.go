@@ -42,21 +42,16 @@ func At(t time.Time) Start { return Start{kind: startAt, at: t} }
 // resolves it a second time to something else. A group that has offsets is left as it is.
 func (s Start) settle(ctx context.Context, admin *kadm.Client, group, topic string, log *slog.Logger) error {
 	settle := func() (struct{}, error) {
-		committed, err := admin.FetchOffsetsForTopics(ctx, group, topic)
-		// A group that is quite new is an error to some brokers and one without offsets to others.
-		if errors.Is(err, kerr.UnknownTopicOrPartition) {
-			return struct{}{}, backoff.Permanent(fmt.Errorf("orders.topic %q does not exist: check the name, or make it with `cjrelay topics`", topic))
-		}
-		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-			return struct{}{}, retryable(fmt.Errorf("asking for the offsets of group %s: %w", group, err))
-		}
-		for _, response := range committed[topic] {
-			if response.At >= 0 {
-				return struct{}{}, nil
-			}
+		if begun, err := hasBegun(ctx, admin, group, topic); begun || err != nil {
+			return struct{}{}, err
 		}
 		offsets, err := s.resolve(ctx, admin, group, topic)
 		if err != nil {
+			return struct{}{}, err
+		}
+		// Brokers refuse the commit only while somebody is in the group. Another instance may have begun, and be gone
+		// again, since we asked.
+		if begun, err := hasBegun(ctx, admin, group, topic); begun || err != nil {
 			return struct{}{}, err
 		}
 		answers, err := admin.CommitOffsets(ctx, group, offsets)
@@ -78,6 +73,24 @@ func (s Start) settle(ctx context.Context, admin *kadm.Client, group, topic stri
 		return permanent.Err
 	}
 	return err
+}
+
+// hasBegun tells whether the group has an offset of any partition.
+func hasBegun(ctx context.Context, admin *kadm.Client, group, topic string) (bool, error) {
+	committed, err := admin.FetchOffsetsForTopics(ctx, group, topic)
+	// A group that is quite new is an error to some brokers and one without offsets to others.
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return false, backoff.Permanent(fmt.Errorf("orders.topic %q does not exist: check the name, or make it with `cjrelay topics`", topic))
+	}
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return false, retryable(fmt.Errorf("asking for the offsets of group %s: %w", group, err))
+	}
+	for _, response := range committed[topic] {
+		if response.At >= 0 {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // retryable keeps errors that time can heal; an authorisation that is missing is not one.

@@ -1,0 +1,81 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/cjrelay/cjrelay/breaker"
+)
+
+// pollLoop hands records to their lives until ctx ends.
+func (c *Consumer) pollLoop(ctx context.Context) error {
+	for {
+		room := c.room(ctx)
+		if room == 0 {
+			return nil
+		}
+		fetches := c.client.PollRecords(ctx, room)
+		if ctx.Err() != nil {
+			c.client.AllowRebalance()
+			return nil
+		}
+		c.noteErrors(ctx, fetches)
+		gate := c.config.Clicks.Gate()
+		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+			if l := c.life(p.Partition); l != nil {
+				l.admit(p.Records, gate)
+			}
+		})
+		c.client.AllowRebalance()
+	}
+}
+
+// room waits until orders may be read and returns how many, 0 when ctx ends. A half-open circuit takes only
+// as many as it lacks for its probes. Orders that cannot be sent now, because they wait for the registry, for their own
+// time or for a backoff, are none of those: it might wait for them for very long.
+func (c *Consumer) room(ctx context.Context) int {
+	for {
+		changed := c.config.Breaker.Changed()
+		room := c.bounds.wait(ctx)
+		if room == 0 || c.config.Breaker.State() == breaker.Closed {
+			return room
+		}
+		if lacking := c.config.Breaker.Probes() - c.queue.ready() - c.coming.orders(); lacking > 0 {
+			return min(room, lacking)
+		}
+		select {
+		case <-changed:
+		case <-time.After(time.Second): // an order may have left, or wait, which changes nothing of the breaker
+		case <-ctx.Done():
+			return 0
+		}
+	}
+}
+
+// noteErrors keeps the poll's errors for readiness and settles offsets that are out of range.
+func (c *Consumer) noteErrors(ctx context.Context, fetches kgo.Fetches) {
+	var trouble error
+	var outside []int32
+	fetches.EachError(func(topic string, partition int32, err error) {
+		if isOutOfRange(err) {
+			outside = append(outside, partition)
+			return
+		}
+		if !errors.Is(err, context.Canceled) {
+			trouble = fmt.Errorf("reading %s[%d]: %w", topic, partition, err)
+		}
+	})
+	if len(outside) > 0 {
+		c.outOfRange(ctx, outside)
+	}
+	if trouble == nil {
+		c.health.group.over()
+		return
+	}
+	c.health.group.trouble(trouble)
+	c.config.Log.Warn("reading orders", "error", trouble)
+}
