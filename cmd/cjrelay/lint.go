@@ -18,6 +18,11 @@ func (c *lintCmd) Run(stdio *stdio) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Capture.Configured() {
+		if err := cfg.Validate(config.ForCapture); err != nil {
+			return err
+		}
+	}
 	if c.Print {
 		text, err := cfg.YAML()
 		if err != nil {

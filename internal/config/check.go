@@ -24,7 +24,7 @@ const (
 	ForTopics
 	// ForPreview needs the account at CJ and nothing of Kafka: preview, qa.
 	ForPreview
-	// ForCapture needs nothing but valid values: the edge serves without Kafka and without an account.
+	// ForCapture needs a shop or proxies that ask, and what encodes clicks; no Kafka that is up, and no account.
 	ForCapture
 )
 
@@ -56,6 +56,9 @@ func (cfg Config) checkPurpose(c *checker, purpose Purpose) {
 			c.missing("registry.url", "topics in avro need the schema registry",
 				"set it, or set orders.format and clicks.format to what the topics hold")
 		}
+	}
+	if purpose == ForCapture {
+		cfg.checkEdge(c)
 	}
 	if purpose == ForRun || purpose == ForPreview {
 		if cfg.CJ.EnterpriseID == "" {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ func working() Config {
 	cfg.Registry.URL = "http://127.0.0.1:8081"
 	cfg.CJ.EnterpriseID = "1234567"
 	cfg.CJ.Actions = map[string]string{"sale": "398210"}
+	cfg.Capture.Upstream = "http://127.0.0.1:3000"
 	return cfg
 }
 
@@ -39,7 +41,17 @@ func TestValidate(t *testing.T) {
 		requireProblems(t, Default().Validate(ForReading), registry)
 		requireProblems(t, Default().Validate(ForPreview), enterprise, actions)
 		require.NoError(t, Default().Validate(ForTopics))
-		require.NoError(t, Default().Validate(ForCapture))
+		requireProblems(t, Default().Validate(ForCapture),
+			`registry.url: not set: clicks in avro need the schema registry: set it, or set clicks.format to what the topic holds`,
+			`capture.upstream: not set: the edge needs a shop to stand in front of, or proxies that may ask it: set it, or list those proxies in capture.trusted_proxies`)
+	})
+
+	t.Run("LetsAnEdgeWithoutAShopServeProxies", func(t *testing.T) {
+		t.Parallel()
+		cfg := Default()
+		cfg.Clicks.Format, cfg.Capture.TrustedProxies = JSON, []string{"10.0.0.7", "fd00::/8"}
+		require.NoError(t, cfg.Validate(ForCapture))
+		require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.7/32"), netip.MustParsePrefix("fd00::/8")}, cfg.Capture.Proxies())
 	})
 
 	t.Run("NeedsTheRegistryWhenOneTopicIsInAvro", func(t *testing.T) {
@@ -98,7 +110,10 @@ func TestValidate(t *testing.T) {
 			seen[problem.Key] = true
 		}
 		optional := map[string]bool{"kafka.instance_id": true, "orders.start": true, "registry.url": true, "cj.signature": true, "cj.attribute_names": true,
-			"cj.default_action": true, "delivery.future_tolerance": true, "capture.upstream": true, "capture.cookie_domain": true, "capture.session_cookie": true, "admin.token": true}
+			"cj.default_action": true, "delivery.future_tolerance": true, "delivery.rate": true, "capture.upstream": true, "capture.cookie_domain": true, "capture.session_cookie": true, "capture.session_header": true,
+			"capture.consent_cookie": true, "capture.consent_header": true, "capture.consent_pattern": true, "capture.trusted_proxies": true,
+			"capture.secret": true, "capture.previous_secret": true, "capture.durable": true, "capture.tls.cert": true, "capture.tls.key": true,
+			"admin.token": true}
 		for _, k := range leaves {
 			require.NotEqual(t, optional[k.path], seen[k.path], k.path)
 		}
@@ -152,6 +167,8 @@ func TestValidateRefuses(t *testing.T) {
 		"AParameterWithABlank":      {func(c *Config) { c.CJ.AttributeNames = map[string]string{"unit": "bus unit"} }, `cj.attribute_names.unit: "bus unit": must be a parameter's name: letters, digits, dots, dashes and underscores, at most 64: take the name from CJ's list of vertical parameters`},
 		"AParameterForTwo":          {func(c *Config) { c.CJ.AttributeNames = map[string]string{"a": "brand", "b": "BRAND"} }, `cj.attribute_names.b: "BRAND": is already the name of a: give every attribute its own parameter`},
 		"ABackoffThatShrinks":       {func(c *Config) { c.Delivery.BackoffMax = 100 * time.Millisecond }, `delivery.backoff_max: 100ms: must not be below delivery.backoff_initial (500ms): raise it or lower delivery.backoff_initial`},
+		"ARateBelowZero":            {func(c *Config) { c.Delivery.Rate = -1 }, `delivery.rate: -1: must be 0.01 to 100000: leave it out for 0`},
+		"ARateOfAlmostNothing":      {func(c *Config) { c.Delivery.Rate = 0.001 }, `delivery.rate: 0.001: must be 0.01 to 100000: leave it out for 0`},
 		"ATimeoutEqualToTheDrain":   {func(c *Config) { c.Delivery.Drain = 10 * time.Second }, `cj.timeout: 10s: must be below delivery.drain (10s), or a rebalance cuts off requests that CJ was about to answer: lower it or raise delivery.drain`},
 		"ADrainEqualToTheGrace":     {func(c *Config) { c.Delivery.Drain = 30 * time.Second }, `delivery.drain: 30s: must be below delivery.shutdown_grace (30s), or a stop ends before the last commit: lower it or raise delivery.shutdown_grace`},
 		"ADrainEqualToTheRebalance": {func(c *Config) { c.Kafka.RebalanceTimeout = 20 * time.Second }, `delivery.drain: 20s: must be below kafka.rebalance_timeout (20s), or the group goes on without the last commit: lower it or raise kafka.rebalance_timeout`},
@@ -166,6 +183,17 @@ func TestValidateRefuses(t *testing.T) {
 		"AnUpstreamWithoutAScheme":  {func(c *Config) { c.Capture.Upstream = "127.0.0.1:3000" }, `capture.upstream: "127.0.0.1:3000": must be an absolute http or https address: write it like http://127.0.0.1:3000`},
 		"ACookieDomainWithoutADot":  {func(c *Config) { c.Capture.CookieDomain = "example.com" }, `capture.cookie_domain: "example.com": must be a domain with a leading dot: write it like .example.com`},
 		"ACookieWithASemicolon":     {func(c *Config) { c.Capture.SessionCookie = "sid;" }, `capture.session_cookie: "sid;": must be the name of a cookie: write it like sid`},
+		"APublicSuffixForCookies":   {func(c *Config) { c.Capture.CookieDomain = ".co.uk" }, `capture.cookie_domain: ".co.uk": is a public suffix, where strangers have shops, too: write the shop's own domain, like .example.com`},
+		"ATopLevelDomainForCookies": {func(c *Config) { c.Capture.CookieDomain = ".com" }, `capture.cookie_domain: ".com": must be a domain with a leading dot: write it like .example.com`},
+		"AHeaderWithAColon":         {func(c *Config) { c.Capture.SessionHeader = "X-Id:" }, `capture.session_header: "X-Id:": must be the name of a header: write it like X-Customer-Id`},
+		"AConsentNobodyLooksAt":     {func(c *Config) { c.Capture.ConsentPattern = "^yes$" }, `capture.consent_pattern: "^yes$": needs a cookie or a header to look at: set capture.consent_cookie or capture.consent_header`},
+		"AConsentWithoutAPattern":   {func(c *Config) { c.Capture.ConsentHeader = "X-Consent" }, `capture.consent_pattern: not set: what a shopper's consent looks like is needed: write it like ^accepted$`},
+		"AConsentThatIsNoPattern":   {func(c *Config) { c.Capture.ConsentCookie, c.Capture.ConsentPattern = "c", "(" }, `capture.consent_pattern: "(": must be a regular expression as Go reads it: write it like ^accepted$`},
+		"AProxyByName":              {func(c *Config) { c.Capture.TrustedProxies = []string{"::1", "localhost"} }, `capture.trusted_proxies: "localhost": must be an address or a network: write it like 10.0.0.7 or 10.0.0.0/8`},
+		"AShortSecret":              {func(c *Config) { c.Capture.Secret = "hunter2" }, `capture.secret: (7 characters): must be at least 16 characters: use a random one, such as openssl rand -hex 16 prints`},
+		"OnlyAPreviousSecret":       {func(c *Config) { c.Capture.PreviousSecret = "hunter2hunter2xx" }, `capture.secret: not set: capture.previous_secret needs a secret that follows it: set the new one`},
+		"ACertificateWithoutAKey":   {func(c *Config) { c.Capture.TLS.Cert = "cert.pem" }, `capture.tls.key: not set: capture.tls.cert needs its private key: name the file, or remove capture.tls.cert for plain HTTP`},
+		"AKeyWithoutACertificate":   {func(c *Config) { c.Capture.TLS.Key = "key.pem" }, `capture.tls.cert: not set: capture.tls.key needs its certificate: name the file, or remove capture.tls.key for plain HTTP`},
 		"NoSpoolDirectory":          {func(c *Config) { c.Capture.SpoolDir = "" }, `capture.spool_dir: not set: a directory is needed: leave it out for ./spool`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -202,7 +230,12 @@ func TestValidateAccepts(t *testing.T) {
 		"ATrackerOfNineteenDigits":       func(c *Config) { c.CJ.Actions["sale"] = strings.Repeat("1", 19) },
 		"AnActionOfSixtyFour":            func(c *Config) { c.CJ.Actions[strings.Repeat("a", 64)] = "1" },
 		"AFullEdge": func(c *Config) {
-			c.Capture.Upstream, c.Capture.CookieDomain, c.Capture.SessionCookie = "http://shop:3000", ".example.com", "sid"
+			c.Capture = Capture{
+				Listen: ":443", Upstream: "http://shop:3000", CookieDomain: ".example.com", SessionCookie: "sid", SessionHeader: "X-Customer-Id",
+				ConsentCookie: "c", ConsentHeader: "X-C", ConsentPattern: "^yes$", TrustedProxies: []string{"10.0.0.0/8"},
+				Secret: "0123456789abcdef", PreviousSecret: "fedcba9876543210", Durable: true, ClientRate: 1, ClientBurst: 1,
+				SpoolDir: "/var/spool", SpoolMax: 64 * MiB, AdminListen: ":9645", TLS: CaptureTLS{Cert: "cert.pem", Key: "key.pem"},
+			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,6 +10,10 @@ type Delivery struct {
 	// Concurrency is how many requests to CJ a process may have under way. Throughput is about concurrency
 	// divided by CJ's answer time: 64 at 50 ms is some 1,200 orders a second. Range 1 to 4096. Default: 64.
 	Concurrency int `koanf:"concurrency"`
+	// Rate is how many requests a process may start a second, for CJ's sake or a proxy's; 0 is no limit. What may
+	// not start yet waits in memory, and reading waits with it. It is per process: for all of them together divide
+	// it by their number. Range 0.01 to 100000. Default: none.
+	Rate float64 `koanf:"rate"`
 	// BackoffInitial is the upper end of the first wait after a failure. Each further wait is drawn between
 	// nothing and an end that doubles each time. Range 10ms to 60s. Default: 500ms.
 	BackoffInitial time.Duration `koanf:"backoff_initial"`
@@ -57,16 +61,16 @@ type Breaker struct {
 	// hiccup, higher sends more orders into a failing CJ. Range 0.01 to 1. Default: 0.5.
 	FailureRate float64 `koanf:"failure_rate"`
 	// MinSamples is how many results a window needs before its rate counts. It must be reachable when every
-	// request times out: at most delivery.concurrency x (breaker.window / cj.timeout - 1). Range 1 to 10000.
-	// Default: 20.
+	// request times out: at most delivery.concurrency x (breaker.window / cj.timeout - 1). However few are enough,
+	// one order alone never opens the breaker. Range 1 to 10000. Default: 20.
 	MinSamples int `koanf:"min_samples"`
 	// ConsecutiveOrders opens the breaker at once when that many different orders failed with no success
-	// between. Range 1 to 10000. Default: 20.
+	// between; 1 counts as 2. Range 1 to 10000. Default: 20.
 	ConsecutiveOrders int `koanf:"consecutive_orders"`
 	// Open is how long the breaker stays open before it lets probes through. Shorter notices sooner that CJ
 	// is back, longer spares it. Range 10ms to 1h. Default: 10s.
 	Open time.Duration `koanf:"open"`
-	// Probes is how many orders in a row must succeed to close the breaker again. Range 1 to 100. Default: 3.
+	// Probes is how many different orders in a row must succeed to close the breaker again. Range 1 to 100. Default: 3.
 	Probes int `koanf:"probes"`
 }
 
@@ -98,6 +102,9 @@ func defaultBreaker() Breaker {
 
 func (d Delivery) check(c *checker) {
 	within(c, "delivery.concurrency", d.Concurrency, 1, 4096)
+	if d.Rate != 0 {
+		within(c, "delivery.rate", d.Rate, 0.01, 100_000)
+	}
 	within(c, "delivery.backoff_initial", d.BackoffInitial, 10*time.Millisecond, time.Minute)
 	within(c, "delivery.backoff_max", d.BackoffMax, 10*time.Millisecond, time.Hour)
 	if d.BackoffMax < d.BackoffInitial {

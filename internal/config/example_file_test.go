@@ -74,7 +74,7 @@ func TestFieldComments(t *testing.T) {
 	comments := fieldComments(t)
 	for _, k := range leaves {
 		want := plain(k.value(Default()))
-		if value := reflect.ValueOf(k.value(Default())); value.IsZero() {
+		if value := reflect.ValueOf(k.value(Default())); value.IsZero() && value.Kind() != reflect.Bool {
 			want = "none"
 		}
 		require.Equal(t, want, documentedDefault(t, comments[k.path]), "the comment of %s does not tell its default", k.path)
@@ -103,14 +103,18 @@ func exampleComments(t *testing.T) map[string]string {
 	var document yaml.Node
 	require.NoError(t, yaml.Unmarshal(content, &document))
 	comments := map[string]string{}
-	sections := document.Content[0].Content
-	for i := 0; i < len(sections); i += 2 {
-		keys := sections[i+1].Content
-		for j := 0; j < len(keys); j += 2 {
-			comments[sections[i].Value+"."+keys[j].Value] = strings.ReplaceAll(keys[j].HeadComment, "\n# ", " ")
+	gatherComments(comments, "", document.Content[0])
+	return comments
+}
+
+func gatherComments(comments map[string]string, path string, section *yaml.Node) {
+	for i := 0; i < len(section.Content); i += 2 {
+		name, value := section.Content[i], section.Content[i+1]
+		comments[join(path, name.Value)] = strings.ReplaceAll(name.HeadComment, "\n# ", " ")
+		if value.Kind == yaml.MappingNode {
+			gatherComments(comments, join(path, name.Value), value)
 		}
 	}
-	return comments
 }
 
 // fieldComments returns the comment of every field of the sections, by the path of its key.
@@ -138,9 +142,9 @@ func fieldComments(t *testing.T) map[string]string {
 		})
 	}
 	comments := map[string]string{}
-	for _, section := range root.children {
+	for _, section := range root.descendants() {
 		for _, k := range section.children {
-			comments[k.path] = byField[section.typ.Name()+"."+section.typ.Field(k.index[1]).Name]
+			comments[k.path] = byField[section.typ.Name()+"."+section.typ.Field(k.index[len(k.index)-1]).Name]
 		}
 	}
 	return comments

@@ -36,6 +36,12 @@ func parse(k *key, text string) (any, string) {
 			return number, ""
 		}
 		return nil, "must be a number, such as 0.5"
+	case reflect.Bool:
+		// Other spellings than these two are easily taken for the opposite: no, off, 0.
+		if text == "true" || text == "false" {
+			return text == "true", ""
+		}
+		return nil, "must be true or false"
 	default:
 		return text, ""
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"slices"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sr"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cjrelay/cjrelay/breaker"
@@ -23,7 +21,6 @@ import (
 	"github.com/cjrelay/cjrelay/internal/topics"
 	"github.com/cjrelay/cjrelay/internal/version"
 	"github.com/cjrelay/cjrelay/postback"
-	"github.com/cjrelay/cjrelay/schema"
 	"github.com/cjrelay/cjrelay/sessions"
 )
 
@@ -44,11 +41,11 @@ func New(cfg config.Config, log *slog.Logger) (*Relay, error) { return NewWired(
 
 // NewWired is New on the network of wiring.
 func NewWired(cfg config.Config, log *slog.Logger, wiring Wiring) (*Relay, error) {
-	kafka := append(Kafka(cfg.Kafka), wiring.Kafka...)
-	builder, err := postback.NewBuilder(Advertiser(cfg.CJ))
-	if err != nil {
-		return nil, fmt.Errorf("cj: %w", err)
-	}
+	return assemble(cfg, log, wiring, func(*consumer.Config) {})
+}
+
+// assemble puts the rooms together, the consumer with what change makes of its settings.
+func assemble(cfg config.Config, log *slog.Logger, wiring Wiring, change func(*consumer.Config)) (*Relay, error) {
 	client, err := postback.NewClient(postback.ClientConfig{
 		Endpoint: cfg.CJ.Endpoint, Timeout: cfg.CJ.Timeout, Concurrency: cfg.Delivery.Concurrency, UserAgent: "cjrelay/" + version.String(),
 		Dial: wiring.CJ,
@@ -56,54 +53,29 @@ func NewWired(cfg config.Config, log *slog.Logger, wiring Wiring) (*Relay, error
 	if err != nil {
 		return nil, fmt.Errorf("cj: %w", err)
 	}
-	var registry *schema.Registry
-	if cfg.Orders.Format == config.Avro || cfg.Clicks.Format == config.Avro {
-		client, err := sr.NewClient(sr.URLs(cfg.Registry.URL), sr.HTTPClient(&http.Client{Timeout: cfg.Registry.Timeout, Transport: wiring.Registry}))
-		if err != nil {
-			return nil, fmt.Errorf("registry: %w", err)
-		}
-		registry = schema.NewRegistry(client)
-	}
-	decodeOrder, err := schema.NewOrderDecoder(cfg.Orders.Format, registry, schema.MaxBytes(int(cfg.Orders.MaxOrderBytes)))
+	parts, err := newParts(cfg, log, wiring)
 	if err != nil {
 		return nil, err
-	}
-	decodeClick, err := schema.NewClickDecoder(cfg.Clicks.Format, registry)
-	if err != nil {
-		return nil, err
-	}
-	partitioner, err := schema.NewPartitioner(cfg.Clicks.Partitioner)
-	if err != nil {
-		return nil, err
-	}
-	clicks, err := sessions.OpenDisk(sessions.DiskConfig{Dir: cfg.Clicks.Dir, MemoryBytes: int64(cfg.Clicks.Memory), Log: log})
-	if err != nil {
-		return nil, fmt.Errorf("clicks.dir: %w", err)
-	}
-	table, err := sessions.Open(sessions.Config{
-		Topic: cfg.Clicks.Topic, Layout: sessions.Layout(cfg.Clicks.Join), Orders: cfg.Orders.Topic, Partitioner: partitioner,
-		Window: cfg.Clicks.Window, BatchMemory: clicks.BatchMemory(), Decode: decodeClick, Client: kafka, Log: log,
-	}, clicks)
-	if err != nil {
-		return nil, errors.Join(err, clicks.Close())
 	}
 	gate := breaker.New(breaker.Config{
 		Concurrency: cfg.Delivery.Concurrency, ConsecutiveOrders: cfg.Breaker.ConsecutiveOrders, FailureRate: cfg.Breaker.FailureRate,
 		MinSamples: cfg.Breaker.MinSamples, Open: cfg.Breaker.Open, Probes: cfg.Breaker.Probes, Window: cfg.Breaker.Window,
+		Rate: cfg.Delivery.Rate,
 	})
+	settings := consumer.Config{
+		Topic: cfg.Orders.Topic, Group: cfg.Orders.Group, Start: start(cfg.Orders), EnterpriseID: cfg.CJ.EnterpriseID,
+		DeadLetterTopic: cfg.DeadLetter.Topic, OutcomesTopic: cfg.Outcomes.Topic, Version: version.String(),
+		Decode: parts.Decode, Clicks: parts.Table, Builder: parts.Builder, Sender: client, Breaker: gate,
+		BackoffInitial: cfg.Delivery.BackoffInitial, BackoffMax: cfg.Delivery.BackoffMax,
+		CommitInterval: cfg.Delivery.CommitInterval, Drain: cfg.Delivery.Drain, FutureTolerance: cfg.Delivery.FutureTolerance,
+		Concurrency: cfg.Delivery.Concurrency, MassSamples: cfg.Delivery.MassSamples, MassWait: cfg.Delivery.MassWait, Duplicates: cfg.Delivery.Duplicates,
+		MaxPending: cfg.Orders.MaxPending, MaxPendingBytes: int(cfg.Orders.MaxPendingBytes), MaxPendingPerPartition: cfg.Orders.MaxPendingPerPartition,
+		RetryAfterCap: cfg.CJ.RetryAfterCap, SessionTimeout: cfg.Kafka.SessionTimeout, RebalanceTimeout: cfg.Kafka.RebalanceTimeout,
+		InstanceID: cfg.Kafka.InstanceID, Client: parts.kafka, Log: log,
+	}
+	change(&settings)
 	return &Relay{
-		config: cfg, log: log, kafka: kafka, clicks: clicks, table: table, client: client, gate: gate,
-		consumer: consumer.New(consumer.Config{
-			Topic: cfg.Orders.Topic, Group: cfg.Orders.Group, Start: start(cfg.Orders), EnterpriseID: cfg.CJ.EnterpriseID,
-			DeadLetterTopic: cfg.DeadLetter.Topic, OutcomesTopic: cfg.Outcomes.Topic, Version: version.String(),
-			Decode: decodeOrder, Clicks: table, Builder: builder, Sender: client, Breaker: gate,
-			BackoffInitial: cfg.Delivery.BackoffInitial, BackoffMax: cfg.Delivery.BackoffMax,
-			CommitInterval: cfg.Delivery.CommitInterval, Drain: cfg.Delivery.Drain, FutureTolerance: cfg.Delivery.FutureTolerance,
-			Concurrency: cfg.Delivery.Concurrency, MassSamples: cfg.Delivery.MassSamples, MassWait: cfg.Delivery.MassWait, Duplicates: cfg.Delivery.Duplicates,
-			MaxPending: cfg.Orders.MaxPending, MaxPendingBytes: int(cfg.Orders.MaxPendingBytes), MaxPendingPerPartition: cfg.Orders.MaxPendingPerPartition,
-			RetryAfterCap: cfg.CJ.RetryAfterCap, SessionTimeout: cfg.Kafka.SessionTimeout, RebalanceTimeout: cfg.Kafka.RebalanceTimeout,
-			InstanceID: cfg.Kafka.InstanceID, Client: kafka, Log: log,
-		}),
+		config: cfg, log: log, kafka: parts.kafka, clicks: parts.clicks, table: parts.Table, client: client, gate: gate, consumer: consumer.New(settings),
 	}, nil
 }
 

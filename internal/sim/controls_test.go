@@ -165,9 +165,9 @@ func (p *pauses) end(l *life) {
 	},
 	{
 		name: "WhatWasDoneBeforeALossIsForgotten", scenario: "LostAndFound", red: boundedDuplicates, file: "consumer/memory.go",
-		old: `	r, known := m.partitions[partition][offset]
+		old: `	r, known := one.orders[offset]
 	return r, known`,
-		bug: `	r := m.partitions[partition][offset]
+		bug: `	r := one.orders[offset]
 	return r, false`,
 	},
 	{

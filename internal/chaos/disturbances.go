@@ -1,0 +1,60 @@
+package chaos
+
+import "time"
+
+// unnoticed bounds how long a process that is not frozen may work on partitions without knowing that it has lost
+// them: the session time-out, and a while in which the coordinator cannot be reached.
+const unnoticed = sessionTimeout + 5*time.Second
+
+// disturbances are what happened to the processes, as far as somebody else may do again what they had in hand. That a
+// process could not commit must be in its log: without that, a stop or a revoke is no excuse.
+func (s *Stand) disturbances() []Disturbance {
+	var all []Disturbance
+	for _, r := range s.Relays() {
+		if !r.killed.IsZero() {
+			all = append(all, Disturbance{r.Name, Killed, r.killed, r.ended})
+		}
+		lost, _ := r.log.when(saysLost)
+		for _, m := range lost {
+			at := m.At.Add(-unnoticed)
+			if frozen, was := s.frozen[r.Name]; was && frozen.Before(m.At) {
+				at = frozen
+			}
+			all = append(all, Disturbance{r.Name, Lost, at, r.nextAssignment(m.At)})
+		}
+		handovers, _ := r.log.when(saysRevoked)
+		stopping, _ := r.log.when(saysStopping)
+		failures, _ := r.log.when(saysCommitFailed)
+		for _, handover := range append(handovers, stopping...) {
+			if last := within(failures, handover.At, handover.At.Add(s.handover())); !last.IsZero() {
+				all = append(all, Disturbance{r.Name, Hindered, last, last})
+			}
+		}
+	}
+	return all
+}
+
+// nextAssignment is until when a process that has lost its partitions may have worked on them: it says that they are
+// lost, then cuts short what is under way, and only then joins the group again.
+func (r *Relay) nextAssignment(lost time.Time) time.Time {
+	assigned, _ := r.log.when(saysAssigned)
+	for _, m := range assigned {
+		if m.At.After(lost) {
+			return m.At
+		}
+	}
+	return r.ended
+}
+
+// handover is how long a process may take to give partitions up: the drain, and the last commit's grace.
+func (s *Stand) handover() time.Duration { return s.Config.Delivery.Drain + 5*time.Second }
+
+// within is the last of the moments that lies between two times, zero where none does.
+func within(moments []moment, from, to time.Time) (last time.Time) {
+	for _, m := range moments {
+		if !m.At.Before(from) && !m.At.After(to) {
+			last = m.At
+		}
+	}
+	return last
+}
