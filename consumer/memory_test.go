@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -82,4 +83,35 @@ func TestOrdersOfALostPartitionAreDoneOnceOnFake(t *testing.T) {
 	b.requireCommitted(t, 0, 3)
 	require.Len(t, b.outcomes(t), 3)
 	require.Len(t, b.Read(t, b.config.DeadLetterTopic), 1)
+}
+
+func TestMemoryForgetsWhatStaysAway(t *testing.T) {
+	t.Parallel()
+	m := newMemory()
+	for offset := range int64(memoryLimit) {
+		m.durable(int32(offset%2), offset)
+	}
+	ours := func(partitions ...int32) func(int32) bool {
+		return func(partition int32) bool { return slices.Contains(partitions, partition) }
+	}
+	now := time.Now()
+	m.age(ours(0), now)
+	m.age(ours(0), now.Add(memoryAge-1))
+	_, known := m.recall(1, 1)
+	require.True(t, known, "it may still come back")
+	// It comes back for a moment, and its time starts anew.
+	m.age(ours(0, 1), now.Add(memoryAge-1))
+	m.age(ours(0), now.Add(memoryAge))
+	m.age(ours(0), now.Add(2*memoryAge-1))
+	_, known = m.recall(1, 1)
+	require.True(t, known)
+	m.age(ours(0), now.Add(2*memoryAge))
+	_, known = m.recall(1, 1)
+	require.False(t, known)
+	_, known = m.recall(0, 0)
+	require.True(t, known, "ours never gets old")
+	require.Equal(t, memoryLimit/2, m.size)
+	m.durable(0, memoryLimit)
+	_, known = m.recall(0, memoryLimit)
+	require.True(t, known, "there is room again")
 }

@@ -191,6 +191,28 @@ func TestOrderIsTriedAgainUntilItIsAcknowledged(t *testing.T) {
 	}
 }
 
+// An answer that says nothing is a bug of the sender. It must neither pass for an acknowledgement nor end the process.
+func TestAnswerOfNoClassIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 1)
+	b.readClicks(t)
+	b.cj.answers(func(_ context.Context, id string) postback.Answer {
+		switch b.cj.attemptsOf(id) {
+		case 1:
+			return postback.Answer{}
+		case 2:
+			return postback.Answer{Class: 200}
+		}
+		return acknowledged
+	})
+	b.confirm(t, 0, order("ORD-1"))
+	r := b.start(t)
+	b.requireCommitted(t, 0, 1)
+	require.Equal(t, 3, b.outcomes(t)["ORD-1"].Attempts)
+	require.EqualValues(t, 2, testutil.ToFloat64(r.metrics.attempts[postback.Setup]))
+	require.Contains(t, b.log.String(), "of no known class (200)")
+}
+
 func TestIllegalCarriedClickIsCountedAndJoined(t *testing.T) {
 	t.Parallel()
 	b := setup(t, kafkatest.Start(t), 1)

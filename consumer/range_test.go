@@ -2,6 +2,8 @@ package consumer
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
@@ -101,4 +103,34 @@ func TestOffsetThatTheLogHasIsReadAgainOnFake(t *testing.T) {
 	require.NoError(t, r.check(t, "offsets"))
 	require.Zero(t, testutil.ToFloat64(r.metrics.lost))
 	require.Equal(t, 2, b.cj.total())
+}
+
+// Brokers that do not tell where the log begins hold back neither the others nor, for long, a rebalance.
+func TestRangeThatCannotBeAskedIsAskedAgainOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 2)
+		b.confirm(t, 0, b.pastOrders(10)...)
+		b.commitAt(t, map[int32]int64{0: 2, 1: 0})
+		deleteRecords(t, b.Cluster, b.config.Topic, map[int32]int64{0: 5})
+		goOn := make(chan struct{})
+		b.Fake.ControlKey(kmsg.ListOffsets.Int16(), func(request kmsg.Request) (kmsg.Response, error, bool) {
+			b.Fake.KeepControl()
+			for _, topic := range request.(*kmsg.ListOffsetsRequest).Topics {
+				if topic.Topic == b.config.Topic && topic.Partitions[0].Timestamp == -2 {
+					b.Fake.SleepControl(func() { <-goOn })
+				}
+			}
+			return nil, nil, false
+		})
+		r := b.start(t)
+		began := time.Now()
+		eventually(t, func() bool { return b.log.count("the log's range cannot be asked") == 1 }, "the poll waits for the answer")
+		require.LessOrEqual(t, time.Since(began), rangeTimeout+2*time.Second)
+		close(goOn)
+		b.requireCommitted(t, 0, 10)
+		require.Equal(t, 1, b.log.count("lost_to_retention"))
+		require.EqualValues(t, 3, testutil.ToFloat64(r.metrics.lost))
+		r.halt(t)
+	})
 }

@@ -198,6 +198,37 @@ func TestLateInstanceDoesNotSetTheGroupBackOnFake(t *testing.T) {
 	require.EqualValues(t, 5, b.committed(t, 0))
 }
 
+// Nor must one that was slow where the first has worked and is gone: then no broker refuses its commit.
+func TestLateInstanceDoesNotSetAGroupBackThatIsGoneOnFake(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.confirm(t, 0, orders(ids(5)...)...)
+	// The second instance has asked whether the group has begun, and now asks where the topic does.
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	var held atomic.Bool
+	b.Fake.ControlKey(kmsg.ListOffsets.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.Fake.KeepControl()
+		if held.CompareAndSwap(false, true) {
+			close(asked)
+			b.Fake.SleepControl(func() { <-goOn })
+		}
+		return nil, nil, false
+	})
+	late := make(chan error, 1)
+	admin := kadm.NewClient(b.Client(t)) // a connection of its own, which waits for the answer
+	go func() {
+		late <- Earliest().settle(context.Background(), admin, b.config.Group, b.config.Topic, slog.New(slog.DiscardHandler))
+	}()
+	<-asked
+	b.readClicks(t)
+	r := b.start(t)
+	b.requireCommitted(t, 0, 5)
+	r.halt(t)
+	close(goOn)
+	require.NoError(t, <-late)
+	require.EqualValues(t, 5, b.committed(t, 0))
+}
+
 func TestSettlingIsTriedAgainOnFake(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]kfake.Fault{

@@ -75,12 +75,27 @@ func (m *merchant) confirm(t *testing.T, partition int32, values ...string) {
 	}
 }
 
+// confirmAll writes many at once.
+func (m *merchant) confirmAll(t *testing.T, partition int32, values ...string) {
+	t.Helper()
+	client := m.kafka.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	for _, value := range values {
+		client.Produce(t.Context(), &kgo.Record{Topic: m.orders, Partition: partition, Value: []byte(value)}, nil)
+	}
+	require.NoError(t, client.Flush(t.Context()))
+}
+
+// clickRecord is a click of a session an hour before its order.
+func (m *merchant) clickRecord(session, click string) *kgo.Record {
+	return &kgo.Record{Topic: m.clicks, Key: []byte(session), Value: []byte(click), Timestamp: m.confirmed.Add(-time.Hour)}
+}
+
 // click lets sessions click an hour before their orders. The click's id is the session's.
 func (m *merchant) click(t *testing.T, sessions ...string) {
 	t.Helper()
 	records := make([]*kgo.Record, len(sessions))
 	for i, session := range sessions {
-		records[i] = &kgo.Record{Topic: m.clicks, Key: []byte(session), Value: []byte(session), Timestamp: m.confirmed.Add(-time.Hour)}
+		records[i] = m.clickRecord(session, session)
 	}
 	m.kafka.Produce(t, records...)
 }

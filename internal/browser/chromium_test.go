@@ -38,6 +38,7 @@ func newTab(t *testing.T, shop, partner string) tab {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		// In containers, where tests run as root, Chromium's own sandbox does not start.
 		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.IgnoreCertErrors, chromedp.UserDataDir(profile),
+		chromedp.Env("TMPDIR="+profile),
 		chromedp.Flag("host-resolver-rules", "MAP *.shop.test "+shop+", MAP partner.test "+partner+", MAP * ~NOTFOUND"))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)

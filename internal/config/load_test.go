@@ -57,7 +57,8 @@ kafka:    {brokers: [one:9092, two:9092, three:9092], session_timeout: 10s}
 orders:   {start: 2026-03-27T00:00:00Z, max_pending_bytes: 1GiB}
 cj:       {enterprise_id: "1234567", actions: {sale: "398210", lead: "398211"}}
 breaker:  {failure_rate: 0.25}
-`, "CJRELAY_KAFKA__BROKERS=four:9092, five:9092", "CJRELAY_CJ__ACTIONS__SALE=7", "CJRELAY_CJ__TIMEOUT=3s", "CJRELAY_BREAKER__PROBES=5",
+capture:  {durable: true, trusted_proxies: [10.0.0.0/8], tls: {cert: cert.pem}}
+`, "CJRELAY_CAPTURE__TLS__KEY=key.pem", "CJRELAY_CAPTURE__SECRET=0123456789abcdef", "CJRELAY_KAFKA__BROKERS=four:9092, five:9092", "CJRELAY_CJ__ACTIONS__SALE=7", "CJRELAY_CJ__TIMEOUT=3s", "CJRELAY_BREAKER__PROBES=5",
 			"CJRELAY_ORDERS__MAX_PENDING=9000", "CJRELAY_CLICKS__WINDOW=30d", "HOME=/root", "no equals sign")
 		require.NoError(t, err)
 		want := Default()
@@ -67,6 +68,8 @@ breaker:  {failure_rate: 0.25}
 		want.Orders.MaxPendingBytes = GiB
 		want.Orders.MaxPending = 9000
 		want.Clicks.Window = 30 * day
+		want.Capture.Durable, want.Capture.TrustedProxies = true, []string{"10.0.0.0/8"}
+		want.Capture.TLS, want.Capture.Secret = CaptureTLS{Cert: "cert.pem", Key: "key.pem"}, "0123456789abcdef"
 		want.CJ.EnterpriseID = "1234567"
 		want.CJ.Actions = map[string]string{"sale": "7", "lead": "398211"}
 		want.CJ.Timeout = 3 * time.Second
@@ -168,6 +171,8 @@ func TestLoadRefuses(t *testing.T) {
 		"AWordForANumber":                  {"delivery: {concurrency: many}", `cjrelay.yaml:1: delivery.concurrency: "many": must be a whole number, such as 64: correct the value`},
 		"AFractionForAWholeNumber":         {"delivery: {concurrency: 1.5}", `cjrelay.yaml:1: delivery.concurrency: "1.5": must be a whole number, such as 64: correct the value`},
 		"AWordForAFraction":                {"breaker: {failure_rate: 50%}", `cjrelay.yaml:1: breaker.failure_rate: "50%": must be a number, such as 0.5: correct the value`},
+		"YesForTrue":                       {"capture: {durable: yes}", `cjrelay.yaml:1: capture.durable: "yes": must be true or false: correct the value`},
+		"AnUnknownKeyTwoLevelsDown":        {"capture: {tls: {crt: x}}", "cjrelay.yaml:1: capture.tls.crt: unknown key: the nearest known key is capture.tls.cert"},
 		"NotANumber":                       {"breaker: {failure_rate: NaN}", `cjrelay.yaml:1: breaker.failure_rate: "NaN": must be a number, such as 0.5: correct the value`},
 		"ASizeInMB":                        {"cj: {max_query: 1MB}", `cjrelay.yaml:1: cj.max_query: "1MB": must be a size: a whole number with a unit, such as 512KiB, 64MiB or 1GiB: correct the value`},
 		"AListForAText":                    {"orders: {topic: [a]}", "cjrelay.yaml:1: orders.topic: must be a single value, not a list: write one value"},

@@ -2,9 +2,11 @@ package edge
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -14,8 +16,31 @@ import (
 	"github.com/cjrelay/cjrelay/internal/config"
 )
 
+// asChild makes this test program an edge and nothing else, so that tests can kill it.
+const asChild = "EDGE_TEST_CHILD"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(asChild) != "" {
+		os.Exit(runChild())
+	}
 	goleak.VerifyTestMain(m)
+}
+
+// runChild is an edge configured by the environment, until it is killed.
+func runChild() int {
+	cfg, err := config.Load("", os.Environ())
+	if err == nil {
+		err = cfg.Validate(config.ForCapture)
+	}
+	var child *Edge
+	if err == nil {
+		child, err = New(cfg, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	}
+	if err == nil {
+		err = child.Run(context.Background())
+	}
+	fmt.Fprintln(os.Stderr, "the edge ended by itself:", err)
+	return 1
 }
 
 var discard = slog.New(slog.DiscardHandler)
@@ -95,5 +120,7 @@ func TestServesWithoutKafka(t *testing.T) {
 	require.Equal(t, http.StatusOK, status)
 	status, _ = s.admin(t, http.MethodGet, "/readyz", "", "")
 	require.Equal(t, http.StatusOK, status, "an edge that is taken out because of Kafka takes the shop down")
-	await(t, "the click waits", func() bool { return s.metric(t, "cjrelay_capture_spooled_total") == "1" && s.metric(t, "cjrelay_capture_waiting") == "1" })
+	await(t, "the click waits", func() bool {
+		return s.metric(t, "cjrelay_capture_spooled_total") == "1" && s.metric(t, "cjrelay_capture_waiting") == "1"
+	})
 }

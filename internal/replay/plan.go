@@ -37,9 +37,6 @@ type Plan struct {
 	Capped []int32
 }
 
-// errEmpty: there is nothing to replay.
-var errEmpty = errors.New("there is nothing to replay between these bounds and where the live group stands")
-
 // Resolve fixes the bounds as the topic, and the live group of that name, are now.
 func Resolve(ctx context.Context, admin *kadm.Client, topic, live string, b Bounds) (Plan, error) {
 	logs, err := describe(ctx, admin, topic, live, b)
@@ -52,7 +49,6 @@ func Resolve(ctx context.Context, admin *kadm.Client, topic, live string, b Boun
 		}
 	}
 	p := Plan{Topic: topic, Ranges: map[int32]extent.Range{}, Live: map[int32]int64{}}
-	left := 0
 	for _, partition := range slices.Sorted(maps.Keys(logs)) {
 		in := logs[partition]
 		if in.committed >= 0 {
@@ -76,12 +72,6 @@ func Resolve(ctx context.Context, admin *kadm.Client, topic, live string, b Boun
 		}
 		until = max(until, from)
 		p.Ranges[partition] = extent.Range{From: from, To: until}
-		if from < until {
-			left++
-		}
-	}
-	if left == 0 {
-		return p, errEmpty
 	}
 	return p, nil
 }

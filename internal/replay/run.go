@@ -23,8 +23,6 @@ type Runner struct {
 	Log    *slog.Logger
 	// Group is the replay's own. Its offsets are where to begin.
 	Group string
-	// Rate is how many attempts it makes a second at most, 0 for as many as a relay does.
-	Rate int
 	// Progress is told about four times a second. It may be nil.
 	Progress func(Progress)
 }
@@ -55,7 +53,7 @@ func (r Runner) Run(ctx context.Context, survey *Survey) (result Result, done bo
 		Until:  survey.last,
 		Wanted: func(partition int32, offset int64) bool { return survey.wanted[partition].has(offset) },
 		Recall: survey.recall,
-	}, r.Rate)
+	})
 	if err != nil {
 		return nil, false, err
 	}
@@ -87,7 +85,9 @@ func (r Runner) Run(ctx context.Context, survey *Survey) (result Result, done bo
 			stop()
 		}
 		if r.Progress != nil {
-			r.Progress(survey.progress(reached, processor))
+			p := survey.progress(reached, processor)
+			p.Acknowledged = Sum(resultOf(registry)[schema.Acknowledged])
+			r.Progress(p)
 		}
 	}
 }
@@ -111,8 +111,8 @@ func (s *Survey) reached(offsets map[int32]kadm.Offset) bool {
 	return true
 }
 
-func (s *Survey) progress(offsets map[int32]kadm.Offset, processor *relay.Replay) Progress {
-	p := Progress{Total: s.Total.Undone, Acknowledged: processor.Acknowledged()}
+func (s *Survey) progress(offsets map[int32]kadm.Offset, processor *relay.Relay) Progress {
+	p := Progress{Total: s.Total.ToDo}
 	for partition, marked := range s.wanted {
 		p.Done += marked.below(offsets[partition].At)
 	}

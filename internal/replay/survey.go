@@ -62,6 +62,15 @@ const (
 
 // Survey reads the orders of a plan, what became of them, and the clicks, and judges each order. Nothing is sent.
 func (s Surveyor) Survey(ctx context.Context, plan Plan, mode Mode) (survey *Survey, err error) {
+	survey = &Survey{Plan: plan, Mode: mode, Partitions: map[int32]*Tally{}, Total: newTally(), index: newIndex(), wanted: map[int32]*marks{}, last: map[int32]int64{}}
+	for partition, r := range plan.Ranges {
+		survey.Partitions[partition] = newTally()
+		survey.wanted[partition] = newMarks(r)
+		survey.last[partition] = r.From
+	}
+	if plan.extent().Offsets() == 0 {
+		return survey, nil
+	}
 	cfg := s.Config
 	parts, err := relay.NewParts(cfg, s.Log)
 	if err != nil {
@@ -73,12 +82,6 @@ func (s Surveyor) Survey(ctx context.Context, plan Plan, mode Mode) (survey *Sur
 		}
 	}()
 	j := &judge{parts: parts, enterpriseID: cfg.CJ.EnterpriseID, tolerance: cfg.Delivery.FutureTolerance}
-	survey = &Survey{Plan: plan, Mode: mode, Partitions: map[int32]*Tally{}, Total: newTally(), index: newIndex(), wanted: map[int32]*marks{}, last: map[int32]int64{}}
-	for partition, r := range plan.Ranges {
-		survey.Partitions[partition] = newTally()
-		survey.wanted[partition] = newMarks(r)
-		survey.last[partition] = r.From
-	}
 	// The click table restores itself beside the first two steps.
 	running, stop := context.WithCancelCause(ctx)
 	var table sync.WaitGroup
@@ -209,7 +212,7 @@ func (s Surveyor) judge(ctx context.Context, j *judge, survey *Survey) error {
 				return fmt.Errorf("order at %s[%d]@%d: %w", record.Topic, record.Partition, record.Offset, err)
 			}
 			if does {
-				tally.Undone++
+				tally.ToDo++
 				wanted.set(record.Offset)
 			}
 		}

@@ -8,9 +8,9 @@ import (
 
 // Tally counts orders by what a replay makes of them. Each order is in one of the counts; Orders is their sum.
 type Tally struct {
-	// Orders is how many records there are. Undone is how many of them the replay does; the others it leaves as they are.
+	// Orders is how many records there are. ToDo is how many of them the replay does; the others it leaves as they are.
 	Orders int64 `json:"orders"`
-	Undone int64 `json:"undone"`
+	ToDo   int64 `json:"to_do"`
 	// Send would be sent for the first time, by where the click comes from.
 	Send map[schema.Reason]int64 `json:"send"`
 	// Again would be sent once more, in the words that CJ has acknowledged; Changed in other words, or not at all any
@@ -35,7 +35,7 @@ func newTally() *Tally {
 // add takes in another tally.
 func (t *Tally) add(other *Tally) {
 	t.Orders += other.Orders
-	t.Undone += other.Undone
+	t.ToDo += other.ToDo
 	t.Again += other.Again
 	t.Changed += other.Changed
 	t.Acknowledged += other.Acknowledged
