@@ -91,6 +91,8 @@ type Consumer struct {
 	queue      *queue
 	coming     coming
 	memory     *memory
+	trails     trails
+	turns      turns
 	duplicates *duplicates
 	// rules has the mass rule of each stage.
 	rules map[stage]*mass
@@ -270,10 +272,12 @@ func (c *Consumer) connect(ctx context.Context) error {
 // a half-open circuit fetches again when it has fewer orders than probes.
 func (c *Consumer) followBreaker(ctx context.Context) error {
 	before := breaker.Closed
+	c.turns.note(before)
 	for {
 		changed := c.config.Breaker.Changed()
 		state := c.config.Breaker.State()
 		if state != before {
+			c.turns.note(state)
 			c.logBreaker(state)
 			before = state
 		}
