@@ -51,6 +51,8 @@ type Ready struct {
 type Turn struct {
 	At    time.Time `json:"at"`
 	State string    `json:"state"`
+	// FailedProbes is how many times an open circuit turned half-open and back.
+	FailedProbes int `json:"failed_probes,omitempty"`
 }
 
 // Rule is how the mass rule stands at one stage.

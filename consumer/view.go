@@ -67,6 +67,8 @@ type RuleView struct {
 type Turn struct {
 	At    time.Time
 	State breaker.State
+	// FailedProbes is how many times an open circuit turned half-open and back: an outage is one turn, however long.
+	FailedProbes int
 }
 
 const (
@@ -139,6 +141,11 @@ type turns struct {
 func (t *turns) note(state breaker.State) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if last := len(t.latest) - 1; state == breaker.Open && last > 0 && t.latest[last].State == breaker.HalfOpen && t.latest[last-1].State == breaker.Open {
+		t.latest = t.latest[:last]
+		t.latest[last-1].FailedProbes++
+		return
+	}
 	if len(t.latest) == turnsKept {
 		t.latest = slices.Delete(t.latest, 0, 1)
 	}

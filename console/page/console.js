@@ -94,7 +94,8 @@ function turns(state) {
     return r;
   }));
   const last = all[all.length - 1], opened = all.filter(t => t.state === "open" && new Date(t.at) > from).length;
-  const text = last.state + " for " + ago(last.at) + (opened ? "; opened " + opened + (opened === 1 ? " time" : " times") + " in the latest " + ago(new Date(from)) : "");
+  const text = last.state + " for " + ago(last.at) + (last.failed_probes ? ", " + number(last.failed_probes) + " rounds of probes failed" : "") +
+    (opened && last.state === "closed" ? "; opened " + opened + (opened === 1 ? " time" : " times") + " in the latest " + ago(new Date(from)) : "");
   $("turns-note").textContent = text;
   $("turns").setAttribute("aria-label", "circuit: " + text);
   pill("circuit", { closed: "good", open: "bad", "half-open": "wait" }[last.state], "circuit " + last.state);

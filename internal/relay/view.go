@@ -20,7 +20,7 @@ func (r *Relay) State() console.State {
 		Clicks: console.Clicks{Behind: r.table.Behind(), Sessions: int64(r.clicks.Sessions()), Bytes: r.clicks.Size(), Trouble: text(r.table.Ready())},
 	}
 	for _, turn := range now.Circuit {
-		s.Breaker = append(s.Breaker, console.Turn{At: turn.At.UTC(), State: turn.State.String()})
+		s.Breaker = append(s.Breaker, console.Turn{At: turn.At.UTC(), State: turn.State.String(), FailedProbes: turn.FailedProbes})
 	}
 	for _, rule := range now.Rules {
 		one := console.Rule{
