@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +23,8 @@ type Capture struct {
 	spool    *spool
 	metrics  *metrics
 	troubles *troubles
+	// What is most likely a mistake in the set-up is logged once.
+	saidFlood, saidInsecure, saidForeignHost sync.Once
 }
 
 // New checks the configuration and opens the spool, which may hold clicks of an earlier process. It does not connect to

@@ -196,9 +196,16 @@ func (c *Capture) set(v *visit, header http.Header, cookies []string) {
 	keepPrivate(header)
 	if !v.secure {
 		c.metrics.insecure.Inc()
+		c.saidInsecure.Do(func() {
+			c.config.Log.Warn("cookies were set on plain HTTP, where browsers refuse them; if TLS ends at a proxy, name that in trusted_proxies and let it send X-Forwarded-Proto")
+		})
 	}
 	if c.config.CookieDomain != "" && !c.covers(v.host) {
 		c.metrics.foreignHost.Inc()
+		c.saidForeignHost.Do(func() {
+			c.config.Log.Warn("a request's host is outside of cookie_domain and gets cookies for itself alone; if a proxy changes Host, name that in trusted_proxies and let it send X-Forwarded-Host",
+				"host", schema.Quoted(v.host), "cookie_domain", c.config.CookieDomain)
+		})
 	}
 }
 
@@ -217,6 +224,9 @@ func (c *Capture) bind(click *companion, sessions []string, v *visit) (bound int
 		}
 		if len(writings) == 0 && !c.limiter.allow(v.client, v.at) {
 			c.metrics.refused[refusedFlood].Inc()
+			c.saidFlood.Do(func() {
+				c.config.Log.Warn("a client makes more clicks than client_rate allows; if it is a proxy, name that in trusted_proxies and let it send X-Forwarded-For")
+			})
 			return 0, errFlood
 		}
 		entry := newEntry(record{kind: put, session: session, click: click.click.ID, at: click.click.CapturedAt})

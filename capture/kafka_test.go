@@ -178,10 +178,7 @@ func TestClickOnMondayIsJoinedWithTheOrderOfNextWeek(t *testing.T) {
 }
 
 // gate is a network that can be cut.
-type gate struct {
-	cluster *kafkatest.Cluster
-	cut     atomic.Bool
-}
+type gate struct{ cut atomic.Bool }
 
 func (g *gate) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if g.cut.Load() {

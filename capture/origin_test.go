@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,6 +109,7 @@ func TestFloodOfOneClientIsRefused(t *testing.T) {
 		}
 		require.Equal(t, 5, flood("203.0.113.7:1", 50))
 		require.Equal(t, 45.0, b.metric("refused_total{too_many}"))
+		require.Equal(t, 1, strings.Count(b.log.String(), "client_rate"), "said once")
 		require.Equal(t, 5, flood("203.0.113.8:1", 9))
 		held := b.browser // of a page that was refused
 		require.Equal(t, 5, flood("[2001:db8::1]:1", 6))

@@ -43,6 +43,27 @@ type bundle struct {
 // setup makes an edge that keeps its clicks in the queue: Run is not called.
 func setup(t testing.TB, change ...func(*Config)) *bundle {
 	t.Helper()
+	b := prepare(t, change...)
+	var err error
+	b.Capture, err = New(b.config)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
+	return b
+}
+
+// setupOn makes one whose spool is in memory.
+func setupOn(t testing.TB, files files, change ...func(*Config)) *bundle {
+	t.Helper()
+	b := prepare(t, change...)
+	var err error
+	b.Capture, err = open(b.config.WithDefaults(), files)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Close()) })
+	return b
+}
+
+func prepare(t testing.TB, change ...func(*Config)) *bundle {
+	t.Helper()
 	b := &bundle{t: t, log: &buffer{}, handler: func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("a page")) }}
 	encode, err := NewEncoder(schema.FormatJSON, "cjevent", nil)
 	require.NoError(t, err)
@@ -53,9 +74,6 @@ func setup(t testing.TB, change ...func(*Config)) *bundle {
 	for _, c := range change {
 		c(&b.config)
 	}
-	b.Capture, err = New(b.config)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	b.browser = newBrowser(b)
 	return b
 }

@@ -10,10 +10,8 @@ import (
 // guarded lets a request through with the token, or when the port can be reached from this machine only and
 // is asked for under this machine's name: a page in a browser here can point a name of its own at loopback.
 func (s *Server) guarded(next http.HandlerFunc) http.Handler {
-	address, _ := s.listener.Addr().(*net.TCPAddr)
-	local := address != nil && address.IP.IsLoopback()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !(local && namesLoopback(r.Host)) && !s.knows(r) {
+		if !s.allowed(r) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			http.Error(w, "this page needs the admin token: set admin.token and send it as Authorization: Bearer", http.StatusUnauthorized)
 			return
@@ -36,6 +34,12 @@ func (s *Server) action(next http.HandlerFunc) http.Handler {
 			next(w, r)
 		}
 	})
+}
+
+// allowed tells whether a request may see what is guarded.
+func (s *Server) allowed(r *http.Request) bool {
+	address, _ := s.listener.Addr().(*net.TCPAddr)
+	return address != nil && address.IP.IsLoopback() && namesLoopback(r.Host) || s.knows(r)
 }
 
 // namesLoopback tells whether a Host header means this machine.

@@ -19,16 +19,16 @@ func TestPages(t *testing.T) {
 		contentType  string
 		body         string
 	}{
-		"Alive":                {"GET", "/livez", 200, "text/plain; charset=utf-8", "ok\n"},
-		"AliveAskedWithHead":   {"HEAD", "/livez", 200, "text/plain; charset=utf-8", ""},
-		"Ready":                {"GET", "/readyz", 200, "text/plain; charset=utf-8", "ready\n"},
-		"ReadyAskedWithHead":   {"HEAD", "/readyz", 200, "text/plain; charset=utf-8", ""},
-		"Version":              {"GET", "/version", 200, "application/json", "{\"version\":\"1.2.3\"}\n"},
-		"Config":               {"GET", "/config", 200, "application/yaml", "cj:\n  signature: (16 characters)\n"},
-		"UnknownPath":          {"GET", "/nowhere", 404, "text/plain; charset=utf-8", "404 page not found\n"},
-		"TheRootIsNotThereYet": {"GET", "/", 404, "text/plain; charset=utf-8", "404 page not found\n"},
-		"BelowAPage":           {"GET", "/livez/more", 404, "text/plain; charset=utf-8", "404 page not found\n"},
-		"UnknownPathPosted":    {"POST", "/nowhere", 404, "text/plain; charset=utf-8", "404 page not found\n"},
+		"Alive":               {"GET", "/livez", 200, "text/plain; charset=utf-8", "ok\n"},
+		"AliveAskedWithHead":  {"HEAD", "/livez", 200, "text/plain; charset=utf-8", ""},
+		"Ready":               {"GET", "/readyz", 200, "text/plain; charset=utf-8", "ready\n"},
+		"ReadyAskedWithHead":  {"HEAD", "/readyz", 200, "text/plain; charset=utf-8", ""},
+		"Version":             {"GET", "/version", 200, "application/json", "{\"version\":\"1.2.3\"}\n"},
+		"Config":              {"GET", "/config", 200, "application/yaml", "cj:\n  signature: (16 characters)\n"},
+		"UnknownPath":         {"GET", "/nowhere", 404, "text/plain; charset=utf-8", "404 page not found\n"},
+		"NoPageWithoutARelay": {"GET", "/", 404, "text/plain; charset=utf-8", "404 page not found\n"},
+		"BelowAPage":          {"GET", "/livez/more", 404, "text/plain; charset=utf-8", "404 page not found\n"},
+		"UnknownPathPosted":   {"POST", "/nowhere", 404, "text/plain; charset=utf-8", "404 page not found\n"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

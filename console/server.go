@@ -47,6 +47,8 @@ type Config struct {
 	Actions map[string]Action
 	// Log has a line for every action, with who asked for it. It is needed where there are Actions.
 	Log *slog.Logger
+	// Relay is what the page shows. Without one there is no page.
+	Relay Relay
 }
 
 // Server is the admin port.
@@ -54,6 +56,8 @@ type Server struct {
 	config   Config
 	listener net.Listener
 	server   *http.Server
+	// stopping is closed when the port is about to close: pages that are open must let go of it.
+	stopping chan struct{}
 }
 
 const (
@@ -82,7 +86,7 @@ func Listen(config Config) (*Server, error) {
 }
 
 func newServer(config Config, listener net.Listener) *Server {
-	s := &Server{config: config, listener: listener}
+	s := &Server{config: config, listener: listener, stopping: make(chan struct{})}
 	s.server = &http.Server{
 		Handler:           s.routes(),
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -90,6 +94,7 @@ func newServer(config Config, listener net.Listener) *Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 	}
+	s.server.RegisterOnShutdown(func() { close(s.stopping) })
 	return s
 }
 
@@ -139,6 +144,9 @@ func (s *Server) routes() http.Handler {
 	}
 	for path, action := range s.config.Actions {
 		mux.Handle("POST /actions/"+path, s.action(s.act(action)))
+	}
+	if s.config.Relay != nil {
+		s.pageRoutes(mux)
 	}
 	return mux
 }

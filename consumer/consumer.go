@@ -91,6 +91,8 @@ type Consumer struct {
 	queue      *queue
 	coming     coming
 	memory     *memory
+	trails     trails
+	turns      turns
 	duplicates *duplicates
 	// rules has the mass rule of each stage.
 	rules map[stage]*mass
@@ -99,9 +101,8 @@ type Consumer struct {
 	// aheadLimit is the constant of that name; tests make it smaller.
 	aheadLimit int
 	// taken is how many orders CJ has acknowledged.
-	taken atomic.Int64
-	// retention is how long the orders' topic keeps a record, 0 when for ever.
-	retention time.Duration
+	taken     atomic.Int64
+	retention retention
 	// lastFailure is why the latest attempt that failed did so.
 	lastFailure atomic.Pointer[error]
 	// topicID is the orders' topic as it was at the start.
@@ -224,7 +225,7 @@ func (c *Consumer) connect(ctx context.Context) error {
 		return fmt.Errorf("asking for topic %s: %w", c.config.Topic, err)
 	}
 	c.topicID = topics[c.config.Topic].ID
-	c.retention = orderRetention(ctx, admin, c.config.Topic)
+	c.retention.refresh(ctx, admin, c.config.Topic)
 	clientContext, abort := context.WithCancel(context.Background())
 	c.abort = abort
 	options := append(slices.Clone(c.config.Client),
@@ -270,10 +271,12 @@ func (c *Consumer) connect(ctx context.Context) error {
 // a half-open circuit fetches again when it has fewer orders than probes.
 func (c *Consumer) followBreaker(ctx context.Context) error {
 	before := breaker.Closed
+	c.turns.note(before)
 	for {
 		changed := c.config.Breaker.Changed()
 		state := c.config.Breaker.State()
 		if state != before {
+			c.turns.note(state)
 			c.logBreaker(state)
 			before = state
 		}

@@ -30,6 +30,8 @@ func (p *passage) reject(at stage, reason schema.Reason, cause error) {
 	}
 	p.reason, p.cause = reason, cause
 	s := p.suspect
+	p.trail.step(StepRejected, string(at)+": "+cause.Error())
+	p.trail.doing(HeldBack)
 	p.rest(func() {
 		if rule.rejected(s, cause) && p.claim() {
 			p.deadLetter()
@@ -90,6 +92,7 @@ func (p *passage) redriven() bool {
 func (p *passage) compete() {
 	p.candidate = newCandidate(p.outcome.Key(), p.outcome.QuerySHA256, location{offset: p.record.Offset, partition: p.partition}, p.decided)
 	c := p.candidate
+	p.trail.doing(AwaitingTwin)
 	p.rest(func() {
 		if now := p.consumer.duplicates.enter(c); now != waits {
 			p.decided(now)

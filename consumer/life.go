@@ -115,6 +115,9 @@ func (l *life) intake(orders ...*passage) {
 	if len(lookups) == 0 {
 		return
 	}
+	for _, p := range lookups {
+		p.trail.doing(AwaitingClicks)
+	}
 	fresh := l.awaitTable(lookups[0].gate)
 	for _, p := range lookups {
 		if fresh {
@@ -144,6 +147,10 @@ func (l *life) awaitTable(gate *sessions.Gate) bool {
 // abandoned leaves it pending for the partition's next owner.
 func (l *life) leave(p *passage, completed bool) {
 	defer l.underWay.Done()
+	if !completed {
+		p.trail.step(StepGivenUp, "")
+	}
+	l.consumer.trails.left(p.trail)
 	l.consumer.bounds.remove(size(p.record))
 	p.endAwait()
 	p.acquit()
@@ -267,6 +274,7 @@ func (l *life) noteCommitted(committed position) {
 	l.committed = committed
 	l.balance()
 	l.consumer.memory.forget(l.partition, committed.offset)
+	l.consumer.trails.committed(l.partition, committed.offset, time.Now())
 }
 
 // begin takes over what the group has of the partition, before anything is read.

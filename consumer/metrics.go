@@ -73,6 +73,7 @@ var (
 	workLagDesc   = prometheus.NewDesc("cjrelay_work_lag", "Orders of our partitions without an outcome.", nil, nil)
 	commitLagDesc = prometheus.NewDesc("cjrelay_commit_lag", "Orders of our partitions past the committed offset.", nil, nil)
 	oldestDesc    = prometheus.NewDesc("cjrelay_oldest_unacked_seconds", "Age of the oldest order in memory without an outcome, by its record's time; 0 when there is none.", nil, nil)
+	retentionDesc = prometheus.NewDesc("cjrelay_orders_retention_seconds", "How long the orders' topic keeps a record; +Inf when for ever, or while that is not known.", nil, nil)
 	stalledDesc   = prometheus.NewDesc("cjrelay_stalled_partitions", "Partitions with orders that make no progress though nothing pauses them.", nil, nil)
 	breakerDesc   = prometheus.NewDesc("cjrelay_breaker_state", "State of the circuit breaker: 0 closed, 1 half-open, 2 open.", nil, nil)
 	pausedDesc    = prometheus.NewDesc("cjrelay_paused", "1 while fetching of at least one partition pauses for the reason.", []string{"reason"}, nil)
@@ -99,6 +100,7 @@ func (c *Consumer) Collect(collected chan<- prometheus.Metric) {
 		age = max(0, time.Since(lag.Oldest).Seconds())
 	}
 	gauge(oldestDesc, age)
+	gauge(retentionDesc, c.retention.seconds())
 	c.mu.Lock()
 	stalled, assigned := c.stalled, len(c.lives)
 	pauses := c.pauses

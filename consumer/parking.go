@@ -1,14 +1,8 @@
 package consumer
 
 import (
-	"context"
 	"fmt"
-	"math"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/cjrelay/cjrelay/breaker"
 	"github.com/cjrelay/cjrelay/schema"
@@ -114,7 +108,7 @@ func (p *passage) park(reason schema.Reason, cause error) { p.conclude(schema.Pa
 // parkBeforeRetention parks the orders whose records the topic will soon delete: once it has, nothing but a dead
 // letter holds them. Ages count from when this process has read the order, so that a replayed one is not old.
 func (l *life) parkBeforeRetention(now time.Time) {
-	retention := l.consumer.retention
+	retention := l.consumer.retention.lasts()
 	if retention <= 0 || l.consumer.config.Breaker.State() != breaker.Closed {
 		return
 	}
@@ -132,30 +126,4 @@ func (l *life) parkBeforeRetention(now time.Time) {
 				now.Sub(p.arrived).Round(time.Second), retention))
 		}
 	}
-}
-
-// orderRetention is how long the orders' topic keeps a record, 0 when it is for ever or nobody can say.
-func orderRetention(ctx context.Context, admin *kadm.Client, topic string) time.Duration {
-	configs, err := admin.DescribeTopicConfigs(ctx, topic)
-	if err != nil {
-		return 0
-	}
-	var retention time.Duration
-	deletes := true
-	for _, config := range configs {
-		for _, setting := range config.Configs {
-			switch setting.Key {
-			case "retention.ms":
-				if ms, err := strconv.ParseInt(setting.MaybeValue(), 10, 64); err == nil && ms > 0 && ms < math.MaxInt64/int64(time.Millisecond) {
-					retention = time.Duration(ms) * time.Millisecond
-				}
-			case "cleanup.policy":
-				deletes = strings.Contains(setting.MaybeValue(), "delete")
-			}
-		}
-	}
-	if !deletes {
-		return 0
-	}
-	return retention
 }

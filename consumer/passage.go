@@ -27,6 +27,8 @@ type passage struct {
 	origin  schema.Reason
 	waits   *breaker.Backoff
 	outcome schema.OutcomeRecord
+	// trail is what people are shown of the order.
+	trail *trail
 	// arrived is when this process has read the order; trial and fails tell how it fares at CJ.
 	arrived time.Time
 	trial   trial
@@ -55,9 +57,11 @@ const (
 )
 
 func newPassage(l *life, record *kgo.Record, gate *sessions.Gate) *passage {
-	return &passage{life: l, record: record, gate: gate, arrived: time.Now(), outcome: schema.OutcomeRecord{
-		Group: l.consumer.config.Group, Topic: record.Topic, Partition: record.Partition, Offset: record.Offset,
-	}}
+	now := time.Now()
+	return &passage{life: l, record: record, gate: gate, arrived: now,
+		trail: newTrail(record.Partition, record.Offset, record.Timestamp, now), outcome: schema.OutcomeRecord{
+			Group: l.consumer.config.Group, Topic: record.Topic, Partition: record.Partition, Offset: record.Offset,
+		}}
 }
 
 // claim takes a waiting order in hand; it fails when the order was abandoned meanwhile.
@@ -106,6 +110,7 @@ func (p *passage) wasDone() bool {
 		return false
 	case before.durable:
 		p.consumer.metrics.alreadyDone.Inc()
+		p.trail.step(StepWaits, "its outcome was written before the partition was lost")
 		p.leave(p, true)
 	default:
 		p.outcome = *before.outcome
@@ -129,6 +134,8 @@ func (p *passage) awaitsConfirmation() bool {
 		})
 		return true
 	}
+	p.trail.step(StepWaits, "it is confirmed at "+p.order.ConfirmedAt.Format(time.RFC3339)+" by the platform's clock")
+	p.trail.doing(AwaitingItsTime)
 	p.after(ahead, func() {
 		// A click may have come meanwhile that the order's time is after.
 		p.gate = p.consumer.config.Clicks.Gate()
@@ -189,13 +196,18 @@ func (p *passage) build(click string, origin schema.Reason) {
 	}
 	p.query, p.origin = query, origin
 	p.outcome.CJEvent, p.outcome.QuerySHA256 = click, query.SHA256()
+	p.trail.change(func(is *Trail) { is.Query = query })
+	p.trail.step(StepJoined, string(origin))
 	p.waits = nil
 	p.passes(stageBuild)
 	p.compete()
 }
 
 // enqueue puts the order where the senders find it.
-func (p *passage) enqueue() { p.rest(func() { p.consumer.queue.put(p) }) }
+func (p *passage) enqueue() {
+	p.trail.doing(Queued)
+	p.rest(func() { p.consumer.queue.put(p) })
+}
 
 // attempt makes one request, when the breaker lets it, tells the breaker what the answer says about CJ, and
 // goes on as the answer says about the order.
@@ -207,6 +219,7 @@ func (p *passage) attempt() {
 		return
 	}
 	defer permit.Done(breaker.Cancelled)
+	p.trail.doing(BeingSent)
 	answer := c.ask(p)
 	c.metrics.attempts[answer.Class].Inc()
 	c.metrics.attemptSeconds.Observe(answer.Latency.Seconds())
@@ -216,6 +229,7 @@ func (p *passage) attempt() {
 	}
 	p.outcome.Attempts++
 	p.outcome.Status = answer.Status
+	p.trail.note(attempted(answer))
 	if answer.RetryAfter > 0 {
 		c.config.Breaker.Hold(min(answer.RetryAfter, c.config.RetryAfterCap))
 	}
@@ -281,6 +295,7 @@ func (p *passage) again(answer postback.Answer) {
 		p.giveWay()
 		return
 	}
+	p.trail.doing(BackingOff)
 	p.after(p.backoff(), p.enqueue)
 }
 
@@ -297,7 +312,17 @@ func (p *passage) giveWay() {
 		p.enqueue()
 		return
 	}
+	p.trail.doing(BackingOff)
 	p.after(time.Until(gate.OpenUntil())+courtesy, p.giveWay)
+}
+
+// attempted is an attempt as a step.
+func attempted(answer postback.Answer) Step {
+	detail := answer.Class.String()
+	if answer.Err != nil {
+		detail += ": " + answer.Err.Error()
+	}
+	return Step{At: time.Now(), What: StepAttempt, Status: answer.Status, Latency: answer.Latency, Detail: detail}
 }
 
 // backoff is the next wait of the step that the order is at.
@@ -316,6 +341,14 @@ func loud(kind schema.Kind) string {
 	return "dead letter"
 }
 
+// ended is why an order ended, as a step tells it.
+func ended(reason schema.Reason, cause error) string {
+	if cause == nil {
+		return string(reason)
+	}
+	return string(reason) + ": " + cause.Error()
+}
+
 // conclude writes down how the order ended, and completes its offset when that is durable.
 func (p *passage) conclude(kind schema.Kind, reason schema.Reason, cause error) {
 	c := p.consumer
@@ -324,8 +357,11 @@ func (p *passage) conclude(kind schema.Kind, reason schema.Reason, cause error) 
 		p.judge.cleared(p.suspect)
 	}
 	p.outcome.Outcome, p.outcome.Reason, p.outcome.At = kind, reason, time.Now().UTC().Truncate(time.Millisecond)
+	p.trail.change(func(is *Trail) { is.Outcome, is.Reason, is.Doing = kind, reason, Writing })
+	p.trail.step(string(kind), ended(reason, cause))
 	finish := func(durable bool) {
 		if durable {
+			p.trail.step(StepWritten, "")
 			c.memory.durable(p.partition, p.record.Offset)
 			c.metrics.outcomes.WithLabelValues(string(kind), string(reason)).Inc()
 		}

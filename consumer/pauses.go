@@ -1,6 +1,8 @@
 package consumer
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -157,4 +159,21 @@ func (p *pauses) now() map[PauseReason]bool {
 		}
 	}
 	return active
+}
+
+// ofProcess are the reasons for which everything pauses, sorted.
+func (p *pauses) ofProcess() []PauseReason {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.process))
+}
+
+// ofPartition are the reasons for which one partition pauses, sorted.
+func (p *pauses) ofPartition(partition int32) []PauseReason {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if one := p.partitions[partition]; one != nil {
+		return slices.Sorted(maps.Keys(one.reasons))
+	}
+	return nil
 }

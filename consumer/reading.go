@@ -15,6 +15,8 @@ func (p *passage) awaitRegistry(err error) {
 		return
 	}
 	p.awaits = true
+	p.trail.step(StepWaits, "the schema registry cannot be asked")
+	p.trail.doing(AwaitingRegistry)
 	p.consumer.health.registry.enter(err)
 	p.consumer.pauses.pause(p.life, PauseRegistry)
 }
@@ -22,6 +24,7 @@ func (p *passage) awaitRegistry(err error) {
 func (p *passage) endAwait() {
 	if p.awaits {
 		p.awaits = false
+		p.trail.doing(Reading)
 		p.consumer.health.registry.leave()
 		p.consumer.pauses.resume(p.life, PauseRegistry)
 	}
@@ -58,6 +61,7 @@ func (p *passage) read(asking context.Context) bool {
 // identify puts what the order says of itself into its outcome.
 func (p *passage) identify(order *schema.Order) {
 	p.outcome.OrderID, p.outcome.SessionID, p.outcome.ConfirmedAt = order.ID, order.SessionID, order.ConfirmedAt
+	p.trail.change(func(is *Trail) { is.OrderID = order.ID })
 	p.outcome.EnterpriseID = p.consumer.config.EnterpriseID
 	p.outcome.Action = order.Action
 	if name, _, err := p.consumer.config.Builder.Tracker(order.Action); err == nil {

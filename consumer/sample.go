@@ -28,6 +28,7 @@ func (c *Consumer) sampleLoop(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		c.sample(ctx, admin)
+		c.retention.refresh(ctx, admin, c.config.Topic)
 		c.lookForStalls(time.Now())
 		for _, l := range c.allLives() {
 			l.rebalance()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"sync/atomic"
@@ -56,6 +57,9 @@ type Client struct {
 	timeout   time.Duration
 	transport http.RoundTripper
 	opened    atomic.Uint64
+	trace     httptrace.ClientTrace
+	// fresh and reused count the requests by what they went out on.
+	fresh, reused atomic.Uint64
 }
 
 // NewClient checks the configuration; it does not connect. The error is a *schema.FieldError.
@@ -84,6 +88,7 @@ func NewClient(config ClientConfig) (*Client, error) {
 	if c.transport == nil {
 		c.transport = c.network(or(config.Concurrency, ConcurrencyDefault), config.Dial)
 	}
+	c.trace.GotConn = c.noteConnection
 	return c, nil
 }
 
@@ -133,8 +138,22 @@ func (c *Client) request(ctx context.Context, q Query) *http.Request {
 		Method: http.MethodGet, URL: &address, Host: address.Host, Header: c.header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
-	return request.WithContext(ctx)
+	return request.WithContext(httptrace.WithClientTrace(ctx, &c.trace))
 }
+
+// noteConnection counts a request by its connection.
+func (c *Client) noteConnection(connection httptrace.GotConnInfo) {
+	if connection.Reused {
+		c.reused.Add(1)
+	} else {
+		c.fresh.Add(1)
+	}
+}
+
+// Connections returns how many requests went out on a connection that was new, and how many on one that had served
+// others before; together they are the attempts that had a connection at all. Where few are reused, something closes
+// them, and each order pays for a handshake. Both are 0 with a Transport of the caller's own that is not net/http's.
+func (c *Client) Connections() (fresh, reused uint64) { return c.fresh.Load(), c.reused.Load() }
 
 // ConnectionsOpened returns how many connections were opened so far. Attempts beyond that number reused one;
 // where it grows as fast as the attempts, something closes connections. 0 with a Transport of the caller's own.

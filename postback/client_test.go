@@ -207,6 +207,9 @@ func TestConnectionsAreReused(t *testing.T) {
 	}
 	require.EqualValues(t, 4*len(codes), count.Load())
 	require.EqualValues(t, 1, client.ConnectionsOpened())
+	fresh, reused := client.Connections()
+	require.EqualValues(t, 1, fresh)
+	require.EqualValues(t, 4*len(codes)-1, reused)
 }
 
 func TestKeepsAsManyConnectionsAsAttemptsAtOnce(t *testing.T) {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,34 +15,14 @@ import (
 	"github.com/cjrelay/cjrelay/internal/config"
 )
 
-// errNoProcess: nothing takes connections at admin.listen.
-var errNoProcess = errors.New("no process runs")
-
 // askTable asks the process at admin.listen for what its click table knows. No error shows the session or a click:
 // both are in the address or the body only.
 func askTable(ctx context.Context, admin config.Admin, session string, at time.Time) (console.SessionClicks, error) {
-	query := url.Values{"session": {session}, "at": {at.Format(time.RFC3339Nano)}}
-	address := url.URL{Scheme: "http", Host: dialable(admin.Listen), Path: "/clicks", RawQuery: query.Encode()}
-	// The console waits for its table for 5 s.
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, adminPatience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+	response, err := getAdmin(ctx, admin, "/clicks", url.Values{"session": {session}, "at": {at.Format(time.RFC3339Nano)}})
 	if err != nil {
-		return console.SessionClicks{}, fmt.Errorf("admin.listen %q cannot be asked: use host:port", admin.Listen)
-	}
-	if admin.Token != "" {
-		request.Header.Set("Authorization", "Bearer "+admin.Token.Reveal())
-	}
-	// No proxy: it would get the token and the session.
-	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: 3 * time.Second}).DialContext}
-	defer transport.CloseIdleConnections()
-	response, err := transport.RoundTrip(request)
-	var connecting *net.OpError
-	switch {
-	case errors.As(err, &connecting) && connecting.Op == "dial":
-		return console.SessionClicks{}, fmt.Errorf("%w at admin.listen %s (%w)", errNoProcess, admin.Listen, err)
-	case err != nil:
-		return console.SessionClicks{}, fmt.Errorf("asking the process at %s: %w", admin.Listen, err)
+		return console.SessionClicks{}, err
 	}
 	defer response.Body.Close()
 	return readTable(response, admin.Listen)

@@ -28,6 +28,8 @@ type cli struct {
 	Clicks  clicksCmd  `cmd:"" help:"Look into the clicks, or forget those of a session."`
 	DLQ     dlqCmd     `cmd:"" name:"dlq" help:"List, show and export dead letters, and send their orders again."`
 	Replay  replayCmd  `cmd:"" help:"Do orders once more: by time, offset or duration, only what needs it. Only tells what it would do, unless --execute is given."`
+	Status  statusCmd  `cmd:"" help:"Show how the process and its group stand."`
+	Explain explainCmd `cmd:"" help:"Tell what became of an order."`
 	Topics  topicsCmd  `cmd:"" help:"Make the four topics and check their settings."`
 	QA      qaCmd      `cmd:"" name:"qa" help:"Try CJ's test orders and write a report for the integration engineer."`
 	FakeCJ  fakeCJCmd  `cmd:"" name:"fakecj" help:"Serve a strict fake CJ to test against."`

@@ -132,6 +132,7 @@ func (o *Options) listen(s *story) (*console.Server, error) {
 	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	cfg := console.Config{
 		Listen: o.Admin, Metrics: prometheus.Gatherers{process, s.relays}, Ready: s.relays.ready, Version: version.String(), Settings: settings,
+		Relay: s.relays,
 	}
 	admin, err := console.Listen(cfg)
 	switch {

@@ -188,6 +188,34 @@ func (r *relays) breaker() breaker.State {
 	return r.current.relay.Breaker()
 }
 
+// State implements console.Relay for the relay of the moment.
+func (r *relays) State() console.State {
+	if current := r.now(); current != nil {
+		return current.State()
+	}
+	return console.State{
+		Paused: []string{}, Breaker: []console.Turn{{At: time.Now(), State: breaker.Closed.String()}}, Rules: []console.Rule{}, Partitions: []console.Partition{},
+	}
+}
+
+// Orders implements console.Relay for the relay of the moment: what the one before knew went with it.
+func (r *relays) Orders(asked console.Asked, limit int) []console.Order {
+	if current := r.now(); current != nil {
+		return current.Orders(asked, limit)
+	}
+	return nil
+}
+
+// now is the relay of the moment, nil before the first.
+func (r *relays) now() *relay.Relay {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.current == nil {
+		return nil
+	}
+	return r.current.relay
+}
+
 // oldest is when the oldest order in the current relay's hands came, zero when it has none.
 func (r *relays) oldest() time.Time {
 	r.mu.Lock()

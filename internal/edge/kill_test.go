@@ -36,7 +36,7 @@ func TestKillsLoseNoClickAndNoPage(t *testing.T) {
 	e.environment = append(os.Environ(), asChild+"=1",
 		"CJRELAY_KAFKA__BROKERS="+strings.Join(cluster.Brokers, ","), "CJRELAY_CLICKS__TOPIC="+topic, "CJRELAY_CLICKS__FORMAT=json",
 		"CJRELAY_CAPTURE__LISTEN="+e.listen, "CJRELAY_CAPTURE__ADMIN_LISTEN="+e.admin, "CJRELAY_CAPTURE__UPSTREAM="+upstream.URL,
-		"CJRELAY_CAPTURE__SESSION_COOKIE=sid", "CJRELAY_CAPTURE__SPOOL_DIR="+t.TempDir(), "CJRELAY_CAPTURE__DURABLE=true",
+		"CJRELAY_CAPTURE__SESSION_COOKIE=sid", "CJRELAY_CAPTURE__SPOOL_DIR="+t.TempDir(), "CJRELAY_CAPTURE__DURABLE=false",
 		// All shoppers of the test have one address.
 		"CJRELAY_CAPTURE__CLIENT_RATE=100000", "CJRELAY_CAPTURE__CLIENT_BURST=1000000")
 	t.Cleanup(func() {
@@ -51,15 +51,12 @@ func TestKillsLoseNoClickAndNoPage(t *testing.T) {
 	load.more(t, 300)
 	kafka.run(t, "kill", "1")
 	load.more(t, 300)
-	t.Log("PHASE kafka down", time.Now())
 	for range 3 {
 		e.kill(t)
 		e.start(t)
 		load.more(t, 200)
 	}
-	t.Log("PHASE 3 kills", time.Now())
 	kafka.run(t, "restart", "1")
-	t.Log("PHASE restarted", time.Now())
 	load.more(t, 300)
 	e.kill(t) // with Kafka up, in the middle of producing
 	e.start(t)
@@ -70,10 +67,8 @@ func TestKillsLoseNoClickAndNoPage(t *testing.T) {
 	load.more(t, 100)
 	written := load.end(t)
 
-	t.Log("PHASE loaded", time.Now())
 	await(t, "Kafka has every click", func() bool { return e.metric(t, "cjrelay_capture_waiting") == "0" })
 	require.Equal(t, "0", e.metric(t, `cjrelay_capture_lost_total{reason="damaged"}`))
-	t.Log("PHASE drained", time.Now())
 	last := map[string]string{}
 	records := cluster.Read(t, topic)
 	for _, record := range records {

@@ -173,7 +173,7 @@ func (r *Relay) Breaker() breaker.State { return r.gate.State() }
 
 // Register adds the relay's metrics.
 func (r *Relay) Register(registry *prometheus.Registry) error {
-	for _, collector := range []prometheus.Collector{r.consumer, r.table} {
+	for _, collector := range append(connections(r.client), r.consumer, r.table) {
 		if err := registry.Register(collector); err != nil {
 			return err
 		}

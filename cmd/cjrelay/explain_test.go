@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// confirm produces orders to the shop: one without a click, one that CJ, which is not there, cannot take.
+func (s *shop) confirm(t *testing.T) {
+	t.Helper()
+	order := func(id, click string) *kgo.Record {
+		return &kgo.Record{Topic: s.topics["orders"], Key: []byte("s-1"), Value: fmt.Appendf(nil,
+			`{"order_id":%q,"session_id":"s-1","confirmed_at":"2026-03-27T11:02:07Z","currency":"USD","amount":"22.99","cjevent":%q}`, id, click)}
+	}
+	s.kafka.Produce(t, order("ORD-missed", ""), order("ORD-stuck", click))
+}
+
+// eventually calls until the answer has the text.
+func eventually(t *testing.T, text string, args ...string) result {
+	t.Helper()
+	var got result
+	require.Eventually(t, func() bool {
+		got = call(t, "", args...)
+		return got.code == exitDone && strings.Contains(strings.ToLower(got.out), strings.ToLower(text))
+	}, time.Minute, 50*time.Millisecond, "%q never comes", text)
+	return got
+}
+
+func TestExplainTellsWhatBecameOfAnOrder(t *testing.T) {
+	s := newShop(t)
+	listen := s.serve(t, "listen: '127.0.0.1:0'")
+	file := s.configuration(t, "listen: '"+listen+"'")
+	s.confirm(t)
+
+	missed := eventually(t, "committed\n", "explain", "ORD-missed", "--config", file)
+	require.Contains(t, missed.out, "unattributed: no_click")
+	require.Contains(t, missed.out, "cjrelay clicks get s-1 --at 2026-03-27T11:02:07.000Z")
+	require.Contains(t, missed.out, "seen by the process")
+
+	stuck := eventually(t, "attempt: nothing after", "explain", "ORD-stuck", "--config", file)
+	require.Contains(t, stuck.out, "CJEVENT=…")
+	require.NotContains(t, stuck.out, click)
+
+	got := call(t, "", "explain", "ORD-missed", "--config", file, "-o", "json")
+	var known struct {
+		Outcomes []struct {
+			Outcome, Reason string
+			Committed       bool
+		}
+		Process []struct{ Steps []struct{ What string } }
+	}
+	require.NoError(t, json.Unmarshal([]byte(got.out), &known), got.out)
+	require.Len(t, known.Outcomes, 1)
+	require.Equal(t, "no_click", known.Outcomes[0].Reason)
+	require.True(t, known.Outcomes[0].Committed)
+	require.Len(t, known.Process, 1)
+	require.Equal(t, "read", known.Process[0].Steps[0].What)
+
+	unknown := call(t, "", "explain", "ORD-unknown", "--config", file)
+	require.Equal(t, exitFailed, unknown.code)
+	require.Contains(t, unknown.err, "not known")
+
+	t.Run("WhereNoProcessRuns", func(t *testing.T) {
+		got := call(t, "", "explain", "ORD-missed", "--config", s.configuration(t, "listen: '"+nowhere(t)+"'"))
+		require.Equal(t, exitDone, got.code, got.err)
+		require.Contains(t, got.out, "unattributed: no_click")
+		require.Contains(t, got.out, "no timeline: no process runs")
+	})
+	t.Run("UnderAnotherAccountThanNow", func(t *testing.T) {
+		// The key of the outcome has the account of its day.
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		other := filepath.Join(t.TempDir(), "cjrelay.yaml")
+		require.NoError(t, os.WriteFile(other, bytes.Replace(text, []byte("1234567"), []byte("7"), 1), 0o600))
+		got := call(t, "", "explain", "ORD-missed", "--config", other)
+		require.Equal(t, exitDone, got.code, got.err)
+		require.Contains(t, got.out, "unattributed: no_click")
+	})
+
+	t.Run("Status", func(t *testing.T) {
+		now := eventually(t, "without outcome", "status", "--config", file)
+		require.Contains(t, now.out, "process   ready")
+		require.Contains(t, now.out, "group     "+s.topics["orders"]+": Stable, members 1, 1 offsets past the committed ones")
+		alone := call(t, "", "status", "--config", s.configuration(t, "listen: '"+nowhere(t)+"'"), "-o", "json")
+		require.Equal(t, exitDone, alone.code, alone.err)
+		var found status
+		require.NoError(t, json.Unmarshal([]byte(alone.out), &found))
+		require.Nil(t, found.Process)
+		require.Contains(t, found.Trouble, "no process runs")
+		require.EqualValues(t, 1, found.Group.Lag)
+	})
+}

@@ -1,0 +1,296 @@
+// The console: shows what /events and /orders say, and sends what an operator decides.
+
+import { draw, legend, number, reasons } from "./ribbon.js";
+import { show } from "./orders.js";
+
+const $ = id => document.getElementById(id);
+const svg = "http://www.w3.org/2000/svg";
+
+// The token is kept for as long as the tab is open, and goes nowhere but to this port.
+let token = sessionStorage.getItem("token") || "";
+
+const ask = (path, options = {}) => fetch(path, { ...options, headers: token ? { Authorization: "Bearer " + token } : {} });
+
+// login asks for the token; false when it is cancelled.
+function login(why) {
+  if (why) $("login-why").textContent = why;
+  const dialog = $("login");
+  return new Promise(decided => {
+    $("login-cancel").onclick = () => dialog.close("");
+    dialog.querySelector("form").onsubmit = () => { token = $("token").value; sessionStorage.setItem("token", token); };
+    dialog.onclose = () => { const given = $("token").value; $("token").value = ""; decided(given !== "" && given === token); };
+    dialog.showModal();
+  });
+}
+
+// ---- what a second is compared with: the states of the latest five minutes
+
+const history = [];
+const kept = 300;
+
+const total = (state, ...outcomes) => state.counts.outcomes.filter(o => outcomes.includes(o.outcome)).reduce((sum, o) => sum + o.orders, 0);
+const attempts = (state, good) => Object.entries(state.counts.attempts).filter(([name]) => (name === "acknowledged" || name === "rejected") === good && name !== "cancelled").reduce((sum, [, n]) => sum + n, 0);
+
+function remember(state) {
+  const last = history[history.length - 1];
+  if (last && total(state, "acknowledged") < total(last, "acknowledged")) history.length = 0; // another process
+  history.push(state);
+  if (history.length > kept) history.shift();
+}
+
+const seconds = (a, b) => Math.max((new Date(b.at) - new Date(a.at)) / 1000, 0.001);
+
+function rate(count) {
+  const points = [];
+  for (let i = 1; i < history.length; i++) points.push((count(history[i]) - count(history[i - 1])) / seconds(history[i - 1], history[i]));
+  return points;
+}
+
+function line(id, points) {
+  const most = Math.max(1, ...points);
+  const path = document.createElementNS(svg, "path");
+  path.setAttribute("d", points.map((v, i) => (i ? "L" : "M") + (300 - (points.length - 1 - i)) + " " + (38 - v / most * 36).toFixed(1)).join(""));
+  $(id).replaceChildren(path);
+}
+
+const short = v => v >= 100 ? number(Math.round(v)) : v >= 10 ? v.toFixed(0) : v.toFixed(1);
+
+function latency() {
+  const now = history[history.length - 1], then = history[Math.max(0, history.length - 31)];
+  const before = new Map(then.counts.latency.map(b => [b.seconds, b.attempts]));
+  const buckets = now.counts.latency.map(b => [b.seconds, b.attempts - (history.length > 1 ? before.get(b.seconds) || 0 : 0)]);
+  const all = buckets.length ? buckets[buckets.length - 1][1] : 0;
+  const within = share => { const hit = buckets.find(([, n]) => n >= all * share); return hit ? "≤ " + (hit[0] < 1 ? hit[0] * 1000 + " ms" : hit[0] + " s") : "–"; };
+  $("p50").textContent = all ? within(0.5) : "–";
+  $("p99").textContent = all ? within(0.99) : "–";
+  $("latency-note").textContent = all ? number(all) + " answers, latest 30 seconds" : "no answer in the latest 30 seconds";
+}
+
+// ---- parts of the page
+
+function pill(id, kind, text) {
+  const e = $(id);
+  if (e.textContent === text && e.classList.contains(kind)) return;
+  e.hidden = false;
+  e.className = "pill " + kind;
+  e.textContent = text;
+}
+
+const ago = text => {
+  const s = Math.max(0, Math.round((Date.now() - new Date(text)) / 1000));
+  return s < 120 ? s + " s" : s < 7200 ? Math.round(s / 60) + " min" : Math.round(s / 3600) + " h";
+};
+
+function turns(state) {
+  const now = new Date(state.at), all = state.breaker, began = Math.min(new Date(all[0].at), now - 60000), from = Math.max(began, now - 3600000);
+  const x = t => 1000 * (Math.max(t, from) - from) / Math.max(now - from, 1);
+  $("turns").replaceChildren(...all.map((turn, i) => {
+    const end = i + 1 < all.length ? new Date(all[i + 1].at) : now;
+    const r = document.createElementNS(svg, "rect");
+    r.setAttribute("x", x(new Date(turn.at)).toFixed(2));
+    r.setAttribute("width", Math.max(x(end) - x(new Date(turn.at)), end > from ? 1 : 0).toFixed(2));
+    r.setAttribute("height", "14");
+    r.setAttribute("class", "is-" + turn.state);
+    return r;
+  }));
+  const last = all[all.length - 1], opened = all.filter(t => t.state === "open" && new Date(t.at) > from).length;
+  const text = last.state + " for " + ago(last.at) + (last.failed_probes ? ", " + number(last.failed_probes) + " rounds of probes failed" : "") +
+    (opened && last.state === "closed" ? "; opened " + opened + (opened === 1 ? " time" : " times") + " in the latest " + ago(new Date(from)) : "");
+  $("turns-note").textContent = text;
+  $("turns").setAttribute("aria-label", "circuit: " + text);
+  pill("circuit", { closed: "good", open: "bad", "half-open": "wait" }[last.state], "circuit " + last.state);
+}
+
+function trouble(text, kind, buttons = []) {
+  const li = document.createElement("li");
+  if (kind) li.className = kind;
+  li.textContent = text;
+  if (buttons.length) {
+    const p = document.createElement("p");
+    p.className = "actions";
+    for (const [label, path, question] of buttons) {
+      const b = document.createElement("button");
+      b.type = "button";
+      b.textContent = label;
+      b.dataset.action = path;
+      if (question) b.dataset.ask = question;
+      p.append(b);
+    }
+    const result = document.createElement("span");
+    result.className = "result";
+    result.setAttribute("role", "status");
+    p.append(result);
+    li.append(p);
+  }
+  return li;
+}
+
+let shownTroubles = "";
+
+function troubles(state) {
+  const all = [];
+  for (const check of state.ready) if (check.trouble) all.push([check.name + ": " + check.trouble, ""]);
+  for (const reason of state.paused) all.push(["Fetching pauses: " + (reasons[reason] || reason) + ".", "note"]);
+  for (const rule of state.rules) {
+    if (!rule.held || !(rule.holding || rule.stopped)) continue;
+    const buttons = state.actions ? [["Release", "/actions/held/" + rule.stage + "/release", "Dead-letter what is held at " + rule.stage + "? Do this only if the orders themselves are wrong."],
+      ...(rule.stopped ? [] : [["Stop tries", "/actions/held/" + rule.stage + "/stop"]])] : [];
+    all.push([rule.held + " orders are held at " + rule.stage + ": " + rule.rejected + " of the latest " + rule.latest + " were rejected. " + (rule.stopped ? "An operator has stopped the tries. " : "") + rule.why, "", buttons]);
+  }
+  const key = JSON.stringify(all);
+  if (key === shownTroubles) return; // a button that is about to be pressed must not be replaced
+  shownTroubles = key;
+  const list = document.createElement("ul");
+  list.append(...all.map(([text, kind, buttons]) => trouble(text, kind, buttons)));
+  $("troubles").replaceChildren(list);
+  $("troubles").hidden = !all.length;
+}
+
+function partitions(state) {
+  const list = $("partitions");
+  while (list.children.length > state.partitions.length) list.lastChild.remove();
+  while (list.children.length < state.partitions.length) list.append(document.createElement("li"));
+  state.partitions.forEach((p, i) => draw(list.children[i], p));
+  if (!state.partitions.length) list.textContent = "This process has no partitions now.";
+}
+
+function outcomes(state) {
+  const all = state.counts.outcomes.filter(o => o.orders).sort((a, b) => b.orders - a.orders);
+  const sum = all.reduce((n, o) => n + o.orders, 0);
+  $("outcomes").tBodies[0].replaceChildren(...all.map(o => {
+    const row = document.createElement("tr");
+    for (const [text, kind] of [[o.outcome.replace("_", " ")], [o.reason.replaceAll("_", " ")], [number(o.orders), "number"]]) {
+      const cell = row.insertCell();
+      cell.textContent = text;
+      if (kind) cell.className = kind;
+    }
+    const meter = document.createElement("meter");
+    meter.max = sum;
+    meter.value = o.orders;
+    meter.title = (100 * o.orders / sum).toFixed(1) + " %";
+    meter.setAttribute("aria-label", meter.title);
+    const cell = row.insertCell();
+    cell.className = "share";
+    cell.append(meter);
+    return row;
+  }));
+}
+
+const bytes = n => n > 1 << 30 ? (n / (1 << 30)).toFixed(1) + " GiB" : n > 1 << 20 ? Math.round(n / (1 << 20)) + " MiB" : Math.round(n / 1024) + " KiB";
+
+function render(state) {
+  remember(state);
+  $("main").hidden = false;
+  $("where").textContent = state.topic + " · group " + state.group;
+  $("version").textContent = "cjrelay " + state.version;
+  const bad = state.ready.filter(c => c.trouble).length;
+  pill("ready", bad ? "bad" : "good", bad ? "not ready" : "ready");
+  document.title = (bad ? "not ready" : "ready") + " · cjrelay";
+  troubles(state);
+  turns(state);
+
+  const acked = rate(s => total(s, "acknowledged")), failed = rate(s => attempts(s, false));
+  $("acked").textContent = acked.length ? short(mean(acked.slice(-5))) : "–";
+  $("failed").textContent = failed.length ? short(mean(failed.slice(-5))) : "–";
+  line("acked-line", acked);
+  line("failed-line", failed);
+  latency();
+  const left = state.partitions.reduce((n, p) => n + Object.values(p.counts).reduce((a, b) => a + b, 0) + (p.end >= 0 && p.next >= 0 ? Math.max(0, p.end - p.next) : 0), 0);
+  $("lag").textContent = number(left);
+  $("memory").textContent = number(state.in_memory);
+  const oldest = state.partitions.map(p => p.oldest).filter(Boolean).sort()[0];
+  $("oldest").textContent = oldest ? ", the oldest " + ago(oldest) + " old" : "";
+  $("sessions").textContent = number(state.clicks.sessions);
+  $("table-note").textContent = (state.clicks.trouble ? "not ready" : state.clicks.behind ? number(state.clicks.behind) + " clicks behind" : "up to date") + " · " + bytes(state.clicks.bytes);
+  $("sending-actions").hidden = !state.actions;
+  partitions(state);
+  outcomes(state);
+}
+
+const mean = points => points.reduce((a, b) => a + b, 0) / points.length;
+
+// ---- orders
+
+let searching = 0;
+
+async function orders() {
+  const mine = ++searching;
+  const asked = new URLSearchParams({ limit: 50 });
+  if ($("q").value.trim()) asked.set("q", $("q").value.trim());
+  if ($("only").value) asked.set("only", $("only").value);
+  try {
+    const answer = await ask("/orders?" + asked);
+    if (!answer.ok || mine !== searching) return;
+    const found = await answer.json();
+    if (!document.hidden && !(getSelection().toString() && getSelection().anchorNode?.parentElement?.closest("#found"))) show($("found"), found, asked.has("q") || asked.has("only"));
+  } catch { /* the connection's own message says it */ }
+}
+
+// ---- actions
+
+document.addEventListener("click", async event => {
+  const button = event.target.closest("button[data-action]");
+  if (!button || button.dataset.ask && !confirm(button.dataset.ask)) return;
+  if (!token && !await login("Actions always need the token that is set as admin.token.")) return;
+  const result = button.parentElement.querySelector(".result");
+  button.disabled = true;
+  try {
+    let answer = await ask(button.dataset.action, { method: "POST" });
+    if (answer.status === 401) {
+      token = "";
+      sessionStorage.removeItem("token");
+      result.textContent = "That is not the token: try again.";
+    } else {
+      result.textContent = answer.ok ? "Done." : (await answer.text()).trim();
+    }
+  } catch (error) {
+    result.textContent = "The process does not answer: " + error.message;
+  }
+  button.disabled = false;
+});
+
+// ---- the connection: fetch rather than EventSource, which cannot send the token
+
+async function follow() {
+  for (;;) {
+    try {
+      const answer = await ask("/events");
+      if (answer.status === 401) {
+        pill("ready", "wait", "token needed");
+        if (!await login()) return;
+        continue;
+      }
+      if (!answer.ok) throw new Error(answer.status);
+      let rest = "";
+      for await (const chunk of read(answer.body)) {
+        rest += chunk;
+        const events = rest.split("\n\n");
+        rest = events.pop();
+        for (const event of events) if (event.startsWith("data: ")) render(JSON.parse(event.slice(6)));
+        if (events.length) orders();
+      }
+    } catch { /* said below */ }
+    pill("ready", "bad", "no connection");
+    await new Promise(later => setTimeout(later, 2000));
+  }
+}
+
+async function* read(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    yield value;
+  }
+}
+
+$("legend").append(...legend.map(([kind, text]) => {
+  const li = document.createElement("li"), i = document.createElement("i");
+  i.className = "is-" + kind;
+  li.append(i, text);
+  return li;
+}));
+$("search").addEventListener("submit", event => { event.preventDefault(); orders(); });
+$("q").addEventListener("input", orders);
+$("only").addEventListener("change", orders);
+follow();

@@ -1,0 +1,171 @@
+package console
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// relay is a relay that knows three orders.
+type relay struct{}
+
+func (relay) State() State {
+	return State{Topic: "order.confirmed", Group: "cjrelay", Paused: []string{"breaker"}, Breaker: []Turn{{State: "open"}}, Rules: []Rule{}, Partitions: []Partition{}}
+}
+
+func (relay) Orders(asked Asked, limit int) []Order {
+	var found []Order
+	for _, o := range []Order{{OrderID: "ORD-1", Outcome: "acknowledged"}, {OrderID: "ORD-10", Outcome: "dead_letter"}, {OrderID: "ORD-2"}} {
+		if asked.Fits(o.OrderID, o.Outcome) && len(found) < limit {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+func withRelay(c *Config) {
+	c.Relay = relay{}
+	c.Ready = func() []Check { return []Check{{"clicks", nil}, {"group", errors.New("not a member")}} }
+}
+
+func TestPageIsThereOnLoopback(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		response, body := setup(t, "127.0.0.1", withRelay).ask(t, "GET", "/", "")
+		require.Equal(t, 200, response.StatusCode)
+		require.Equal(t, "text/html; charset=utf-8", response.Header.Get("Content-Type"))
+		require.Contains(t, body, "<title>cjrelay</title>")
+	})
+}
+
+// Elsewhere the page that asks for the token is all there is without one.
+func TestPageNeedsTheTokenElsewhere(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := setup(t, "192.0.2.7", func(c *Config) { withRelay(c); c.Token = token })
+		for _, path := range []string{"/", "/state", "/events", "/orders"} {
+			response, body := b.ask(t, "GET", path, "")
+			require.Equal(t, http.StatusUnauthorized, response.StatusCode, path)
+			require.Equal(t, "Bearer", response.Header.Get("WWW-Authenticate"), path)
+			require.NotContains(t, body, "ORD-", path)
+		}
+		response, _ := b.ask(t, "GET", "/", "Bearer "+token)
+		require.Equal(t, 200, response.StatusCode)
+		_, body := b.ask(t, "GET", "/orders", "Bearer "+token)
+		require.Contains(t, body, "ORD-1")
+	})
+}
+
+func TestStateIsJSON(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, body := setup(t, "127.0.0.1", withRelay).ask(t, "GET", "/state", "")
+		var state State
+		require.NoError(t, json.Unmarshal([]byte(body), &state))
+		require.Equal(t, "1.2.3", state.Version)
+		require.Equal(t, []Ready{{Name: "clicks"}, {Name: "group", Trouble: "not a member"}}, state.Ready)
+		require.Equal(t, []string{"breaker"}, state.Paused)
+		require.False(t, state.Actions)
+		require.NotContains(t, body, "null", "a page need not tell null from empty")
+	})
+}
+
+func TestEventsComeEverySecondUntilTheProcessStops(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := setup(t, "127.0.0.1", withRelay)
+		request, err := http.NewRequestWithContext(t.Context(), "GET", "http://localhost/events", nil)
+		require.NoError(t, err)
+		response, err := b.client.Do(request)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
+		lines, began := bufio.NewScanner(response.Body), time.Now()
+		// Longer than the port lets any other answer take.
+		for range 100 {
+			require.True(t, lines.Scan())
+			data, found := strings.CutPrefix(lines.Text(), "data: ")
+			require.True(t, found)
+			require.True(t, json.Valid([]byte(data)))
+			require.True(t, lines.Scan())
+			require.Empty(t, lines.Text())
+		}
+		require.Equal(t, 99*time.Second, time.Since(began))
+		b.stop()
+		require.False(t, lines.Scan(), "a page that is open must not hold the process")
+		<-b.served
+		require.Less(t, time.Since(began), 101*time.Second)
+	})
+}
+
+func TestOrdersAreFound(t *testing.T) {
+	tests := map[string]struct{ query, found string }{
+		"All":           {"", "ORD-1 ORD-10 ORD-2"},
+		"ByPart":        {"?q=ord-1", "ORD-1 ORD-10"},
+		"ByWholeID":     {"?id=ORD-1", "ORD-1"},
+		"Unfinished":    {"?only=unfinished", "ORD-2"},
+		"ByOutcome":     {"?only=dead_letter", "ORD-10"},
+		"Limited":       {"?limit=1", "ORD-1"},
+		"NoneIsAnEmpty": {"?id=ORD-7", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				_, body := setup(t, "127.0.0.1", withRelay).ask(t, "GET", "/orders"+test.query, "")
+				var found []Order
+				require.NoError(t, json.Unmarshal([]byte(body), &found))
+				require.NotNil(t, found, "[], not null")
+				ids := make([]string, len(found))
+				for i, order := range found {
+					ids[i] = order.OrderID
+				}
+				require.Equal(t, test.found, strings.Join(ids, " "))
+			})
+		})
+	}
+	for _, limit := range []string{"0", "201", "-1", "many"} {
+		t.Run("LimitOf"+limit, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				response, body := setup(t, "127.0.0.1", withRelay).ask(t, "GET", "/orders?limit="+limit, "")
+				require.Equal(t, 400, response.StatusCode)
+				require.Equal(t, "limit must be 1 to 200\n", body)
+			})
+		})
+	}
+}
+
+// The policy forbids the browser what is not of this port, and the files must not need it.
+func TestPageIsOfThisPortAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := setup(t, "127.0.0.1", withRelay)
+		linked := regexp.MustCompile(`(?:src|href)="([^"]+)"|from "(\./[^"]+)"`)
+		require.NoError(t, fs.WalkDir(assets, ".", func(path string, entry fs.DirEntry, err error) error {
+			require.NoError(t, err)
+			if entry.IsDir() {
+				return nil
+			}
+			text, err := fs.ReadFile(assets, path)
+			require.NoError(t, err)
+			for _, banned := range []string{"https://", "<style", " style=\"", " onclick=", "@import", "eval("} {
+				require.NotContains(t, string(text), banned, path)
+			}
+			for _, match := range linked.FindAllStringSubmatch(string(text), -1) {
+				target := strings.Replace(match[1]+match[2], "./", "/page/", 1)
+				if strings.HasPrefix(target, "#") {
+					continue
+				}
+				response, _ := b.ask(t, "GET", target, "")
+				require.Less(t, response.StatusCode, 400+200*strings.Count(target, "readyz"), "%s links to %s", path, target)
+				if strings.HasPrefix(target, "/page/") {
+					require.Equal(t, policy, response.Header.Get("Content-Security-Policy"))
+					require.Equal(t, "nosniff", response.Header.Get("X-Content-Type-Options"))
+				}
+			}
+			return nil
+		}))
+	})
+}
