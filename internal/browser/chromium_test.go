@@ -29,6 +29,12 @@ type tab struct{ ctx context.Context }
 // newTab starts a browser for which every host of the shop is at one address, and the partner at another.
 func newTab(t *testing.T, shop, partner string) tab {
 	t.Helper()
+	return startTab(t, "MAP *.shop.test "+shop+", MAP partner.test "+partner+", MAP * ~NOTFOUND")
+}
+
+// startTab starts a browser that finds hosts by the rules.
+func startTab(t *testing.T, hosts string) tab {
+	t.Helper()
 	profile, err := os.MkdirTemp("", "chromium")
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -39,7 +45,7 @@ func newTab(t *testing.T, shop, partner string) tab {
 		// In containers, where tests run as root, Chromium's own sandbox does not start.
 		chromedp.ExecPath("chromium"), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.IgnoreCertErrors, chromedp.UserDataDir(profile),
 		chromedp.Env("TMPDIR="+profile),
-		chromedp.Flag("host-resolver-rules", "MAP *.shop.test "+shop+", MAP partner.test "+partner+", MAP * ~NOTFOUND"))
+		chromedp.Flag("host-resolver-rules", hosts))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
 	ctx, stop := chromedp.NewContext(allocator)
