@@ -7,8 +7,12 @@ LEDGER_ORDERS ?= 20000
 # The worlds of `make simulate`.
 SEEDS ?= 100
 FIRST ?= 1
+# The storm of `make chaos`; a seed of 0 is drawn.
+ORDERS ?= 100000
+MINUTES ?= 8
+SEED ?= 0
 # Packages whose tests talk to Kafka; they run on kfake, and on a real cluster when KAFKA_TEST_BROKERS names one.
-KAFKA_PACKAGES := ./cmd/cjrelay ./internal/relay ./internal/topics ./sessions ./consumer
+KAFKA_PACKAGES := ./cmd/cjrelay ./internal/relay ./internal/topics ./internal/edge ./sessions ./consumer
 
 .PHONY: help
 help: ## list the targets
@@ -29,8 +33,8 @@ race: ## the same under the race detector
 .PHONY: lint
 lint: ## formatting, vet, staticcheck, tidy go.mod
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt would change: $$unformatted"; exit 1; fi
-	go vet -tags kafka,synctests,controls ./...
-	go tool staticcheck -tags kafka,synctests,controls ./...
+	go vet -tags kafka,synctests,controls,browser ./...
+	go tool staticcheck -tags kafka,synctests,controls,browser ./...
 	go mod tidy -diff
 
 .PHONY: vulnerable
@@ -42,7 +46,17 @@ test-kafka: ## the integration tests on a real Kafka cluster; needs a JDK 17, Ma
 	@trap 'deploy/kafka/cluster.sh down' EXIT; \
 	deploy/kafka/cluster.sh up 1; \
 	export KAFKA_TEST_BROKERS=$$(deploy/kafka/cluster.sh brokers) LEDGER_ORDERS=$(LEDGER_ORDERS); \
-	go test -tags kafka -count=1 -timeout 15m -p 1 $(KAFKA_PACKAGES) ./internal/interop
+	go test -tags kafka -count=1 -timeout 15m -p 1 $(KAFKA_PACKAGES) ./internal/interop ./internal/chaos
+
+.PHONY: chaos
+chaos: ## ORDERS (100000) over MINUTES (8) while brokers and processes are killed, on three brokers; SEED repeats a scenario
+	@trap 'deploy/kafka/cluster.sh down' EXIT; \
+	deploy/kafka/cluster.sh up 3; \
+	go run ./internal/chaos/storm -orders $(ORDERS) -minutes $(MINUTES) -seed $(SEED)
+
+.PHONY: test-browser
+test-browser: ## a real browser on the console, and through the edge, alone and behind nginx; needs Chromium and nginx
+	go test -tags browser -count=1 -timeout 10m ./internal/browser
 
 .PHONY: simulate
 simulate: ## the relay in SEEDS (100) simulated worlds full of faults, from seed FIRST (1) on
@@ -67,3 +81,7 @@ bench: ## acknowledged postbacks a second beside the bare HTTP client, as a rati
 .PHONY: bench-join
 bench-join: ## restore, warm start, lookups, memory and disk of the click table with ten million sessions; about five minutes
 	go run ./bench/join
+
+.PHONY: bench-edge
+bench-edge: ## what the edge adds to a page, beside a bare reverse proxy; about six minutes
+	go run ./bench/edge

@@ -159,7 +159,7 @@ func TestOrdersThatFailAloneOpenTheCircuitTogether(t *testing.T) {
 		require.Equal(t, breaker.Open, gate.State())
 		time.Sleep(time.Until(gate.OpenUntil()) - 1)
 		require.Equal(t, breaker.Open, gate.State())
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		require.Equal(t, breaker.HalfOpen, gate.State())
 	})
 }

@@ -243,7 +243,8 @@ func (m *machine) observe(t *rapid.T) {
 	}
 }
 
-// recovers is the second phase: what is in flight ends somehow, and from then on every attempt succeeds.
+// recovers is the second phase: what is in flight ends somehow, and from then on every attempt succeeds but those of one
+// order, perhaps, that is known to fail alone. It may be there where the circuit is to be closed.
 func (m *machine) recovers(t *rapid.T) {
 	const latency = 50 * time.Millisecond
 	m.answerAll(t)
@@ -252,7 +253,17 @@ func (m *machine) recovers(t *rapid.T) {
 		m.made++
 		m.waiting = append(m.waiting, ask(m.ctx, m.gate, fmt.Sprint("order-", m.made)))
 	}
-	var through sync.WaitGroup
+	poisoned, healed := context.WithCancel(m.ctx)
+	var poison, through sync.WaitGroup
+	if m.gate.State() != breaker.Closed && rapid.Bool().Draw(t, "poisoned") {
+		poison.Go(func() {
+			for ; poisoned.Err() == nil; time.Sleep(time.Second) {
+				if permit, err := m.gate.Acquire(poisoned, "poison"); err == nil {
+					permit.Done(breaker.FailedAlone)
+				}
+			}
+		})
+	}
 	for _, r := range m.waiting {
 		through.Go(func() {
 			if <-r.answered; r.err == nil {
@@ -264,11 +275,14 @@ func (m *machine) recovers(t *rapid.T) {
 	// Even one by one they need no longer than this.
 	bound := max(time.Until(m.heldUntil), 0) + m.config.Open + time.Duration(len(m.waiting))*latency
 	if m.config.Rate > 0 {
-		bound += time.Duration(float64(len(m.waiting)+1) / m.config.Rate * float64(time.Second))
+		// The poison takes every second turn at most.
+		bound += time.Duration(float64(2*len(m.waiting)+2) / m.config.Rate * float64(time.Second))
 	}
 	deadline := time.AfterFunc(bound+time.Millisecond, m.stop)
 	through.Wait()
 	deadline.Stop()
+	healed()
+	poison.Wait()
 	require.NoError(t, m.ctx.Err(), "stuck in state %v with a healthy remote side", m.gate.State())
 	require.Equal(t, breaker.Closed, m.gate.State())
 

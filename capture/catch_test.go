@@ -2,6 +2,7 @@ package capture
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cjrelay/cjrelay/schema"
 )
 
 func TestLandingSetsTheCookieAsCJAsks(t *testing.T) {
@@ -171,6 +174,23 @@ func TestCompanionThatIsNotOursIsIgnored(t *testing.T) {
 	}
 }
 
+// A browser may keep a cookie for longer than it was told to.
+func TestCompanionOfAClickThatCannotCountAnyMoreIsIgnored(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	old := companion{click: schema.Click{ID: clickA, CapturedAt: now().Add(-cookieLife - time.Second)}}
+	old.bind(b.keys[0].hash("s-1"))
+	b.browser.has("cje", clickA)
+	b.browser.has("sid", "s-1")
+	b.browser.has(cookieCompanion, b.keys[0].seal(old))
+	before := now()
+	b.browser.get("/")
+	queued := b.queued()
+	require.Len(t, queued, 1)
+	require.False(t, queued[0].at.Before(before))
+	require.Zero(t, b.metric("refused_total{forged_companion}"))
+}
+
 // Another tool may set CJ's cookie on a host that the edge does not serve: it names the last click.
 func TestCookieOfAnotherToolWins(t *testing.T) {
 	t.Parallel()
@@ -198,6 +218,23 @@ func TestOlderCookieOfTheHostDoesNotHideTheClick(t *testing.T) {
 	queued := b.queued()
 	require.Len(t, queued, 1)
 	require.Equal(t, clickA, queued[0].click)
+}
+
+func TestLatestOfSeveralCompanionsCounts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	sealed := func(id string, age time.Duration) string {
+		c := companion{click: schema.Click{ID: id, CapturedAt: now().Add(-age)}}
+		c.bind(b.keys[0].hash("s-1"))
+		return b.keys[0].seal(c)
+	}
+	older, later := sealed(clickA, time.Hour), sealed(clickB, time.Minute)
+	for _, values := range [][2]string{{older, later}, {later, older}} {
+		r := httptest.NewRequest(http.MethodGet, shop, nil)
+		r.Header.Set("Cookie", "sid=s-1; cje="+clickA+"; cje="+clickB+"; cjrelay_click="+values[0]+"; cjrelay_click="+values[1])
+		require.Equal(t, clickB, b.look(r).known.click.ID)
+		require.Equal(t, Caught{}, b.Catch(r, http.Header{}))
+	}
 }
 
 // Who deletes CJ's cookie takes the click back.

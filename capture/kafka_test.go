@@ -285,7 +285,7 @@ func TestTopicThatIsNotThereYetIsWaitedFor(t *testing.T) {
 		stop := b.start()
 		b.browser.get("/?cjevent=" + clickA)
 		time.Sleep(time.Minute)
-		require.Error(t, b.Troubles()[0].Err)
+		require.ErrorIs(t, b.Troubles()[0].Err, kerr.UnknownTopicOrPartition)
 		_, err := cluster.Admin.CreateTopic(t.Context(), 1, 1, nil, "later")
 		require.NoError(t, err)
 		time.Sleep(6 * time.Minute)

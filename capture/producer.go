@@ -29,10 +29,7 @@ const (
 // clientOptions are those of the client that produces.
 func clientOptions(config Config) []kgo.Opt {
 	return append(append([]kgo.Opt{kgo.ProducerLinger(0)}, config.Client...),
-		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(kgo.PartitionerHasher(config.Partitioner))),
-		// A topic that is not there yet is waited for like a broker that is away.
-		kgo.UnknownTopicRetries(-1),
-	)
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(kgo.PartitionerHasher(config.Partitioner))))
 }
 
 // producer carries records from the spool to Kafka, a batch at a time: the next is begun when Kafka has the one before.
@@ -121,7 +118,7 @@ func (p *producer) produce(ctx context.Context, records []record) (done int, err
 		}
 	}
 	slow := time.AfterFunc(slowKafka, func() {
-		p.troubles.note(troubleKafka, fmt.Errorf("writing to topic %s: not done after %s", p.topic, slowKafka))
+		p.troubles.suspect(troubleKafka, fmt.Errorf("writing to topic %s: not done after %s", p.topic, slowKafka))
 	})
 	defer slow.Stop()
 	results := p.client.ProduceSync(ctx, messages...)

@@ -3,7 +3,6 @@ package capture
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -22,17 +21,17 @@ const (
 )
 
 // validSession returns nil when a session id may be a key of the click topic: 1 to 1,024 visible ASCII characters, as
-// cookies and headers hold. Otherwise the error says what is wrong without showing the id.
+// cookies and headers hold. Otherwise the *schema.FieldError says what is wrong without showing the id.
 func validSession(session string) error {
 	switch {
 	case session == "":
-		return errors.New("session is empty")
+		return refuse("session", "", "is empty")
 	case len(session) > maxSession:
-		return fmt.Errorf("session %s: must be at most %d characters", schema.Hidden(session, nil), maxSession)
+		return refuse("session", schema.Hidden(session, nil), fmt.Sprintf("must be at most %d characters", maxSession))
 	}
 	for i := range len(session) {
 		if session[i] <= ' ' || session[i] >= 0x7f {
-			return fmt.Errorf("session %s: must be visible ASCII", schema.Hidden(session, visible))
+			return refuse("session", schema.Hidden(session, visible), "must be visible ASCII")
 		}
 	}
 	return nil

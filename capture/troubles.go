@@ -44,6 +44,16 @@ func (t *troubles) note(name string, err error) {
 	}
 }
 
+// suspect says that a trouble is there, unless one of that name is known: that says more than that something is slow.
+func (t *troubles) suspect(name string, err error) {
+	t.mu.Lock()
+	_, known := t.now[name]
+	t.mu.Unlock()
+	if !known {
+		t.note(name, err)
+	}
+}
+
 // noted tells whether to log it, and how often it came since that was done. Logging itself may take long, and requests
 // wait for the lock.
 func (t *troubles) noted(name string, err error) (times int, say bool) {

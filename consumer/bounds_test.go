@@ -85,3 +85,10 @@ func TestBoundsWakeWhoeverWaits(t *testing.T) {
 		require.Zero(t, <-room)
 	})
 }
+
+// held is how many bytes are in memory.
+func (b *bounds) held() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes
+}

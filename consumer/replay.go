@@ -19,7 +19,9 @@ type Replay struct {
 const PauseReplayed PauseReason = "replayed"
 
 // isOver tells whether an offset lies behind the end.
-func (r *Replay) isOver(partition int32, offset int64) bool { return r != nil && offset >= r.Until[partition] }
+func (r *Replay) isOver(partition int32, offset int64) bool {
+	return r != nil && offset >= r.Until[partition]
+}
 
 // passesOver tells whether an offset is not to be done again.
 func (r *Replay) passesOver(partition int32, offset int64) bool {

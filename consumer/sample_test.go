@@ -157,6 +157,7 @@ cjrelay_commits_total{result="failed"} 0
 cjrelay_commits_total{result="ok"} 0
 cjrelay_lost_to_retention_total 0
 cjrelay_oldest_unacked_seconds 0
+cjrelay_orders_retention_seconds +Inf
 cjrelay_outcomes_total{outcome="acknowledged",reason="carried"} 0
 cjrelay_outcomes_total{outcome="acknowledged",reason="joined"} 0
 cjrelay_outcomes_total{outcome="dead_letter",reason="future"} 0

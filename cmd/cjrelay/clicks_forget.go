@@ -71,9 +71,6 @@ func (c *clicksForgetCmd) Run(ctx context.Context, stdio *stdio) error {
 
 // askEdge lets a running edge forget the session: behind the clicks that it has taken and not produced yet.
 func askEdge(ctx context.Context, address string, token config.Secret, session string) error {
-	if token == "" {
-		return errors.New("admin.token is not set: an edge forgets only for those who have its token")
-	}
 	body, err := json.Marshal(console.ForgetRequest{Session: session})
 	if err != nil {
 		return err
@@ -84,7 +81,9 @@ func askEdge(ctx context.Context, address string, token config.Secret, session s
 	if err != nil {
 		return fmt.Errorf("the edge at %q cannot be asked: use host:port", address)
 	}
-	request.Header.Set("Authorization", "Bearer "+token.Reveal())
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token.Reveal())
+	}
 	request.Header.Set("Content-Type", "application/json")
 	// No proxy: it would get the token and the session.
 	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: 3 * time.Second}).DialContext}

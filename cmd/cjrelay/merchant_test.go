@@ -32,7 +32,7 @@ type merchant struct {
 }
 
 // patience bounds every wait. It says nothing about speed.
-const patience = 2 * time.Minute
+const patience = time.Minute
 
 // newMerchant opens a shop. What more it gets stands in the section for clicks.
 func newMerchant(t *testing.T, partitions int32, more ...string) *merchant {
@@ -144,6 +144,14 @@ func (m *merchant) outcomes(t *testing.T, n int) []schema.OutcomeRecord {
 	}
 	require.Len(t, all, n)
 	return all
+}
+
+// awaitRequests waits until CJ has received n requests.
+func (m *merchant) awaitRequests(t *testing.T, n int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	require.NoError(t, m.cj.Wait(ctx, n), "%d of %d requests", m.cj.Count(), n)
 }
 
 // verb calls a verb with the merchant's configuration and demands that it ends with that code.

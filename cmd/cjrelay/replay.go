@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -25,7 +27,7 @@ type replayCmd struct {
 	ToDatetime string `group:"Where to begin, as kafka-consumer-groups --reset-offsets says it" xor:"begin" help:"With the first record of that time or a later one, like 2026-03-27T00:00:00.000; without a zone it is UTC." placeholder:"TIME"`
 	ByDuration string `group:"Where to begin, as kafka-consumer-groups --reset-offsets says it" xor:"begin" help:"So long before now, like P1D, PT12H or 7d." placeholder:"DURATION"`
 	ToOffset   *int64 `group:"Where to begin, as kafka-consumer-groups --reset-offsets says it" xor:"begin" help:"At that offset of each partition." placeholder:"OFFSET"`
-	ShiftBy    *int64 `group:"Where to begin, as kafka-consumer-groups --reset-offsets says it" xor:"begin" help:"So many offsets from where the live group stands: -1000 is the last thousand of each partition." placeholder:"N"`
+	ShiftBy    *shift `group:"Where to begin, as kafka-consumer-groups --reset-offsets says it" xor:"begin" help:"So many offsets from where the live group stands: -1000 is the last thousand of each partition." placeholder:"N"`
 	FromFile   string `group:"Where to begin, as kafka-consumer-groups --reset-offsets says it" xor:"begin" help:"At the offsets in a file of topic,partition,offset lines, as Kafka's tool exports them." placeholder:"FILE"`
 	Resume     string `group:"Where to begin, as kafka-consumer-groups --reset-offsets says it" xor:"begin" help:"Where the replay of that name was interrupted, with its ends and what it is for." placeholder:"NAME"`
 
@@ -43,6 +45,20 @@ type replayCmd struct {
 	Rate      *float64 `help:"Make at most so many requests a second; delivery.rate without it." placeholder:"N"`
 	ClicksDir string   `help:"Keep the replay's click table there and use it again; in a temporary folder without it." placeholder:"DIR"`
 	Output    string   `short:"o" enum:"text,json" default:"text" help:"Form of the answer: text or json."`
+}
+
+// shift is a number that may be written as Kafka's tool has it, --shift-by -1000, which the parser takes for a flag.
+type shift int64
+
+// Decode implements kong.MapperValue.
+func (s *shift) Decode(ctx *kong.DecodeContext) error {
+	text := fmt.Sprint(ctx.Scan.Pop().Value)
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return fmt.Errorf("must be a whole number, not %s", schema.Quoted(text))
+	}
+	*s = shift(n)
+	return nil
 }
 
 // unattributedDefault is how far back misses are judged again.
@@ -146,7 +162,7 @@ func (c *replayCmd) bounds(topic string, now time.Time) (b replay.Bounds, err er
 	case c.ToOffset != nil:
 		b.Scenario = replay.ToOffset(*c.ToOffset)
 	case c.ShiftBy != nil:
-		b.Scenario = replay.ShiftBy(*c.ShiftBy)
+		b.Scenario = replay.ShiftBy(int64(*c.ShiftBy))
 	case c.FromFile != "":
 		file, err := os.Open(c.FromFile)
 		if err != nil {

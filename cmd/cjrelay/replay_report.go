@@ -129,8 +129,10 @@ func (r *replayReport) ending(text *strings.Builder) {
 		fmt.Fprintf(text, "group %s was set back: the next `cjrelay run` begins there\n", r.Group)
 	case r.Live:
 		fmt.Fprintf(text, "nothing was set back: say --execute to set group %s back\n", r.Group)
+	case !r.Executed && r.Total.ToDo == 0:
+		text.WriteString("there is nothing to do\n")
 	case !r.Executed:
-		fmt.Fprintf(text, "nothing was sent: say --execute to send\n")
+		text.WriteString("nothing was sent: say --execute to send\n")
 	case len(r.Result) > 0:
 		var parts []string
 		for _, kind := range slices.Sorted(maps.Keys(r.Result)) {

@@ -219,7 +219,7 @@ func TestReplayGoesOnAfterAnInterruption(t *testing.T) {
 	var out, err safeBuffer
 	command.Stdout, command.Stderr = &out, &err
 	require.NoError(t, command.Start())
-	require.NoError(t, m.cj.Wait(t.Context(), 20))
+	m.awaitRequests(t, 20)
 	require.NoError(t, command.Process.Signal(os.Interrupt))
 	require.Error(t, command.Wait())
 	require.Equal(t, exitFailed, command.ProcessState.ExitCode())
@@ -255,7 +255,7 @@ func TestReplayGoesOnAfterADeath(t *testing.T) {
 	m.click(t, "click1")
 	command := program(t, "replay", "--to-earliest", "--name", "night", "--rate", "100", "--execute", "--config", m.file)
 	require.NoError(t, command.Start())
-	require.NoError(t, m.cj.Wait(t.Context(), 20))
+	m.awaitRequests(t, 20)
 	require.NoError(t, command.Process.Kill())
 	_ = command.Wait()
 	report := m.replays(t, "--resume", "night", "--execute")
@@ -292,6 +292,7 @@ func TestReplayMistakes(t *testing.T) {
 		"LiveAndAgain":      {exitUsage, []string{"--to-earliest", "--live-group", "--again"}, "only sets offsets back"},
 		"LiveWithAnEnd":     {exitUsage, []string{"--to-earliest", "--live-group", "--until-offset", "3"}, "has no end"},
 		"AgainAndMisses":    {exitUsage, []string{"--again", "--unattributed"}, "say one of them"},
+		"BadShift":          {exitUsage, []string{"--shift-by", "--live-group"}, "must be a whole number"},
 		"BadName":           {exitUsage, []string{"--to-earliest", "--name", "a b"}, "must be letters"},
 		"NoFile":            {exitUsage, []string{"--from-file", "no-such-file"}, "no-such-file"},
 		"FileOfAnother":     {exitUsage, []string{"--from-file", csv}, "is not orders.topic"},

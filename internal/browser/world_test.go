@@ -23,7 +23,7 @@ import (
 )
 
 // longest bounds every wait. It says nothing about speed: a wait ends when what it waits for is there.
-const longest = time.Minute
+const longest = 2 * time.Minute
 
 // world is a merchant with everything: shop, Kafka, relay, and a CJ.
 type world struct {

@@ -2,9 +2,12 @@ package chaos
 
 import "time"
 
-// unnoticed bounds how long a process that is not frozen may work on partitions without knowing that it has lost
-// them: the session time-out, and a while in which the coordinator cannot be reached.
-const unnoticed = sessionTimeout + 5*time.Second
+// unreached is how long the group's coordinator may be away beyond a session: a broker that was killed is noticed as
+// late as that.
+const unreached = 5 * time.Second
+
+// commitGrace is how long a process tries its last commit after the drain.
+const commitGrace = 5 * time.Second
 
 // disturbances are what happened to the processes, as far as somebody else may do again what they had in hand. That a
 // process could not commit must be in its log: without that, a stop or a revoke is no excuse.
@@ -16,7 +19,7 @@ func (s *Stand) disturbances() []Disturbance {
 		}
 		lost, _ := r.log.when(saysLost)
 		for _, m := range lost {
-			at := m.At.Add(-unnoticed)
+			at := m.At.Add(-s.Config.Kafka.SessionTimeout - unreached)
 			if frozen, was := s.frozen[r.Name]; was && frozen.Before(m.At) {
 				at = frozen
 			}
@@ -26,7 +29,7 @@ func (s *Stand) disturbances() []Disturbance {
 		stopping, _ := r.log.when(saysStopping)
 		failures, _ := r.log.when(saysCommitFailed)
 		for _, handover := range append(handovers, stopping...) {
-			if last := within(failures, handover.At, handover.At.Add(s.handover())); !last.IsZero() {
+			if last := within(failures, handover.At, handover.At.Add(s.Config.Delivery.Drain+commitGrace)); !last.IsZero() {
 				all = append(all, Disturbance{r.Name, Hindered, last, last})
 			}
 		}
@@ -45,9 +48,6 @@ func (r *Relay) nextAssignment(lost time.Time) time.Time {
 	}
 	return r.ended
 }
-
-// handover is how long a process may take to give partitions up: the drain, and the last commit's grace.
-func (s *Stand) handover() time.Duration { return s.Config.Delivery.Drain + 5*time.Second }
 
 // within is the last of the moments that lies between two times, zero where none does.
 func within(moments []moment, from, to time.Time) (last time.Time) {

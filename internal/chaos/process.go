@@ -55,6 +55,8 @@ func startRelay(program, dir, name string, cfg config.Config) (*Relay, error) {
 		return nil, err
 	}
 	r := &Relay{Name: name, command: exec.Command(program, "run", "--config", file), log: log, over: make(chan struct{})}
+	// No variable of whoever runs this may override the configuration.
+	r.command.Env = []string{}
 	r.command.Stderr = log
 	if err := r.command.Start(); err != nil {
 		return nil, errors.Join(err, log.close())
@@ -133,9 +135,6 @@ func (r *Relay) Kill() error {
 	}
 	return nil
 }
-
-// Freeze stops the process where it is; Thaw lets it go on.
-func (r *Relay) Freeze() error { return r.command.Process.Signal(syscall.SIGSTOP) }
 
 // Thaw lets a frozen process go on.
 func (r *Relay) Thaw() error { return r.command.Process.Signal(syscall.SIGCONT) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -49,14 +50,12 @@ type Options struct {
 	Orders, Clicks, DeadLetter, Outcomes, Group string
 }
 
-// sessionTimeout is the shortest that the configuration allows.
-const sessionTimeout = 6 * time.Second
-
 // Open connects to Kafka and starts CJ. No process runs yet.
 func Open(ctx context.Context, o Options) (s *Stand, err error) {
 	cfg := config.Default()
 	cfg.Kafka.Brokers = o.Brokers
-	cfg.Kafka.SessionTimeout = sessionTimeout
+	// The shortest that the configuration allows: the group waits that long for a process that was killed.
+	cfg.Kafka.SessionTimeout = 6 * time.Second
 	cfg.Orders.Topic, cfg.Orders.Group, cfg.Orders.Format, cfg.Orders.Start = o.Orders, o.Group, config.JSON, config.StartEarliest
 	cfg.Clicks.Topic, cfg.Clicks.Format, cfg.Clicks.Memory = o.Clicks, config.JSON, 32*config.MiB
 	cfg.DeadLetter.Topic, cfg.Outcomes.Topic = o.DeadLetter, o.Outcomes
@@ -182,12 +181,12 @@ func (s *Stand) Relays() []*Relay {
 	return slices.Clone(s.relays)
 }
 
-// Freeze stops a process where it is.
+// Freeze stops a process where it is, until Thaw.
 func (s *Stand) Freeze(r *Relay) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.frozen[r.Name] = time.Now()
-	return r.Freeze()
+	return r.command.Process.Signal(syscall.SIGSTOP)
 }
 
 // Confirmed is how many orders there are.

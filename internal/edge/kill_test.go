@@ -36,7 +36,7 @@ func TestKillsLoseNoClickAndNoPage(t *testing.T) {
 	e.environment = append(os.Environ(), asChild+"=1",
 		"CJRELAY_KAFKA__BROKERS="+strings.Join(cluster.Brokers, ","), "CJRELAY_CLICKS__TOPIC="+topic, "CJRELAY_CLICKS__FORMAT=json",
 		"CJRELAY_CAPTURE__LISTEN="+e.listen, "CJRELAY_CAPTURE__ADMIN_LISTEN="+e.admin, "CJRELAY_CAPTURE__UPSTREAM="+upstream.URL,
-		"CJRELAY_CAPTURE__SESSION_COOKIE=sid", "CJRELAY_CAPTURE__SPOOL_DIR="+t.TempDir(), "CJRELAY_CAPTURE__DURABLE=false",
+		"CJRELAY_CAPTURE__SESSION_COOKIE=sid", "CJRELAY_CAPTURE__SPOOL_DIR="+t.TempDir(), "CJRELAY_CAPTURE__DURABLE=true",
 		// All shoppers of the test have one address.
 		"CJRELAY_CAPTURE__CLIENT_RATE=100000", "CJRELAY_CAPTURE__CLIENT_BURST=1000000")
 	t.Cleanup(func() {

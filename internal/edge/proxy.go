@@ -65,9 +65,8 @@ func newTransport() *http.Transport {
 		IdleConnTimeout:     1500 * time.Millisecond,
 		MaxIdleConnsPerHost: 1024,
 		// The shop may refuse an upload before it comes, and gets it all the same when it says nothing.
-		ExpectContinueTimeout:  time.Second,
-		TLSHandshakeTimeout:    10 * time.Second,
-		MaxResponseHeaderBytes: maxHeaderBytes,
+		ExpectContinueTimeout: time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
 	}
 }
 

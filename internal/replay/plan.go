@@ -54,19 +54,22 @@ func Resolve(ctx context.Context, admin *kadm.Client, topic, live string, b Boun
 		if in.committed >= 0 {
 			p.Live[partition] = in.committed
 		}
-		from, has, err := b.Scenario.begin(partition, in)
-		if !has || len(b.Partitions) > 0 && !slices.Contains(b.Partitions, partition) {
-			p.Ranges[partition] = extent.Range{From: in.end, To: in.end}
+		p.Ranges[partition] = extent.Range{From: in.end, To: in.end}
+		if len(b.Partitions) > 0 && !slices.Contains(b.Partitions, partition) {
 			continue
 		}
+		from, has, err := b.Scenario.begin(partition, in)
 		if err != nil {
 			return Plan{}, err
+		}
+		if !has {
+			continue
 		}
 		until := min(in.end, in.until)
 		if b.UntilOffset >= 0 {
 			until = min(until, b.UntilOffset)
 		}
-		if in.committed >= 0 && in.committed < until {
+		if in.committed >= 0 && in.committed < until && from < until {
 			until = in.committed
 			p.Capped = append(p.Capped, partition)
 		}

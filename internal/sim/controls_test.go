@@ -55,7 +55,7 @@ var controls = []control{
 		name: "OffsetsAreDoneBeforeTheirOutcomeIsDurable", scenario: "CrashWhileOutcomesCannotBeWritten", red: commitDiscipline, file: "consumer/passage.go",
 		old: `		c.journal.outcome(p.work, p.outcome, finish)
 		return`,
-		bug: `		c.journal.outcome(context.Background(), p.outcome, func(bool) {})
+		bug: `		c.journal.outcome(p.work, p.outcome, func(bool) {})
 		finish(true)
 		return`,
 	},
@@ -184,10 +184,11 @@ func (p *pauses) end(l *life) {
 	},
 	{
 		name: "AnOrderThatWaitsHoldsAGoroutine", scenario: "LongOutage", red: boundedResources, file: "consumer/passage.go",
-		old: `func (p *passage) enqueue() { p.rest(`,
+		old: `func (p *passage) enqueue() {
+`,
 		bug: `func (p *passage) enqueue() {
 	go p.underWay.Wait()
-	p.rest(`,
+`,
 	},
 	{
 		name: "TheLogShowsTheOrder", scenario: "DeadLettersThatCannotBeWritten", red: nothingSecretShown, file: "consumer/passage.go",

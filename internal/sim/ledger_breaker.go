@@ -9,7 +9,7 @@ import (
 )
 
 // checkBreakers demands that a relay sent nothing while its circuit was open, and no more than its probes while it was
-// half-open.
+// half-open. A failure that a half-open circuit outlives is none of them: the order is known to fail alone.
 func (l *ledger) checkBreakers() {
 	requests := l.cj.all()
 	for _, u := range l.all() {
@@ -22,26 +22,37 @@ func (l *ledger) checkBreakers() {
 			if m.state != "open" && m.state != "half-open" {
 				continue
 			}
-			sent, cancelled := 0, 0
+			sent, freed := 0, 0
 			var first time.Duration
 			for _, r := range requests {
 				if r.relay == u.name && r.at.After(m.at.Add(l.straggles(u, m.at))) && r.at.Before(until) {
 					if sent++; sent == 1 {
 						first = r.at.Sub(m.at)
 					}
-					if r.status == 0 && r.ended.Sub(r.at) < l.options.Timeout {
-						cancelled++
+					outlived := isFailure(r.status) && r.ended.Add(4*l.options.Delay).Before(until)
+					cancelled := r.status == 0 && r.ended.Sub(r.at) < l.options.Timeout
+					if outlived || cancelled {
+						freed++
 					}
 				}
 			}
 			switch {
 			case m.state == "open" && sent > 0:
 				l.found(breakerHolds, "%s sent %d requests while its circuit was open, from %v to %v, the first after %v", u.name, sent, l.since(m.at), l.since(until), first)
-			case m.state == "half-open" && sent-cancelled > l.config.Breaker.Probes:
+			case m.state == "half-open" && sent-freed > l.config.Breaker.Probes:
 				l.found(breakerHolds, "%s sent %d requests while its circuit was half-open, from %v to %v", u.name, sent, l.since(m.at), l.since(until))
 			}
 		}
 	}
+}
+
+// isFailure tells whether CJ's answer, 0 for none, is one that a breaker counts.
+func isFailure(status int) bool {
+	switch status {
+	case 401, 403, 404, 405, 407, 408, 425, 429:
+		return true
+	}
+	return status < 200 || 300 <= status && status < 400 || status >= 500
 }
 
 // checkSecrets looks for click ids, e-mail addresses and the signature where people and machines look.
