@@ -83,5 +83,5 @@ bench-join: ## restore, warm start, lookups, memory and disk of the click table 
 	go run ./bench/join
 
 .PHONY: bench-edge
-bench-edge: ## what the edge adds to a page, beside a bare reverse proxy; about six minutes
+bench-edge: ## what the edge adds to a page, beside a bare reverse proxy; about five minutes
 	go run ./bench/edge

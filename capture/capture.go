@@ -122,8 +122,8 @@ func (c *Capture) write() {
 // Forget erases a session from the click topic and everything that is read from it. The erasure takes the way of the
 // clicks, so that no click that was taken before can undo it; nil means that it is safely on disk and will be
 // produced. A *schema.FieldError means that no session can have that id, any other error that it is not on disk: try
-// again. It does not reach orders that were sent already, outcomes and
-// dead letters, clicks that wait in the spool of another edge, or the shopper's cookies (ForgetShopper expires those).
+// again. It does not reach orders that were sent already, outcomes and dead letters, clicks that wait in the spool of
+// another edge, or the shopper's cookies (ForgetShopper expires those).
 func (c *Capture) Forget(ctx context.Context, session string) error {
 	if err := validSession(session); err != nil {
 		return err

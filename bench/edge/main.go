@@ -21,9 +21,9 @@ func main() {
 		return
 	}
 	var o options
-	flag.IntVar(&o.requests, "requests", 4000, "requests a turn")
-	flag.IntVar(&o.rounds, "rounds", 7, "turns of each")
-	flag.Float64Var(&o.rate, "rate", 1000, "requests a second")
+	flag.IntVar(&o.requests, "requests", 2000, "requests a turn")
+	flag.IntVar(&o.rounds, "rounds", 5, "turns of each")
+	flag.Float64Var(&o.rate, "rate", 500, "requests a second")
 	flag.IntVar(&o.shoppers, "shoppers", 16, "connections")
 	flag.Parse()
 	if err := measure(o, os.Stdout); err != nil {

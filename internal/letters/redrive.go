@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -84,7 +85,7 @@ func (r Redriver) Run(ctx context.Context, chosen []Letter) (gone []Letter, refu
 	may, not := Sort(still, r.Orders, r.Force)
 	refused = append(refused, not...)
 
-	run := &redriving{Redriver: r, client: client, refused: refused}
+	run := &redriving{Redriver: r, client: client, refused: refused, written: map[partition]int64{}}
 	var batch []letterRecord
 	bytes := 0
 	err = box.Fetch(ctx, may, func(l Letter, record *kgo.Record) error {
@@ -99,6 +100,7 @@ func (r Redriver) Run(ctx context.Context, chosen []Letter) (gone []Letter, refu
 	if err == nil {
 		err = run.send(ctx, batch)
 	}
+	run.settle(context.WithoutCancel(ctx))
 	return run.gone, run.refused, err
 }
 
@@ -143,6 +145,8 @@ type redriving struct {
 	client  *kgo.Client
 	gone    []Letter
 	refused []Refused
+	// written has the latest record of each partition that was written to.
+	written map[partition]int64
 }
 
 // send sends a batch in one transaction, or each letter in its own where one of them does not fit.
@@ -224,7 +228,44 @@ func (r *redriving) write(ctx context.Context, batch []letterRecord) ([]Letter, 
 	if err := r.client.ProduceSync(ctx, notes...).FirstErr(); err != nil {
 		return nil, fmt.Errorf("writing to topic %s: %w", r.DeadLetters, err)
 	}
+	for _, record := range slices.Concat(orders, notes) {
+		at := partition{record.Topic, record.Partition}
+		r.written[at] = max(r.written[at], record.Offset)
+	}
 	return gone, nil
+}
+
+// partition is one of a topic.
+type partition struct {
+	topic  string
+	number int32
+}
+
+// settleTime is how long the brokers may take to show what was committed.
+const settleTime = 5 * time.Second
+
+// settle waits until everybody sees what was sent. A transaction is committed a moment before that, and whoever lists
+// the letters within that moment would see those wait that have just gone. It is no error when it takes longer: a next
+// run waits for the transaction itself.
+func (r *redriving) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	admin := kadm.NewClient(r.client)
+	for len(r.written) > 0 {
+		ends, err := admin.ListCommittedOffsets(ctx, r.Orders, r.DeadLetters)
+		if err != nil {
+			return
+		}
+		maps.DeleteFunc(r.written, func(at partition, offset int64) bool {
+			end, ok := ends.Lookup(at.topic, at.number)
+			return ok && end.Offset > offset
+		})
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func hashOf(value []byte) string {
