@@ -254,6 +254,7 @@ func TestReplayGoesOnAfterADeath(t *testing.T) {
 	m.confirmAll(t, 0, values...)
 	m.click(t, "click1")
 	command := program(t, "replay", "--to-earliest", "--name", "night", "--rate", "100", "--execute", "--config", m.file)
+	command.Env = append(command.Env, "TMPDIR="+t.TempDir()) // it cannot tidy up
 	require.NoError(t, command.Start())
 	m.awaitRequests(t, 20)
 	require.NoError(t, command.Process.Kill())

@@ -9,9 +9,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/cjrelay/cjrelay/internal/kafkatest"
 	"github.com/cjrelay/cjrelay/internal/letters"
+	"github.com/cjrelay/cjrelay/schema"
 )
 
 func TestExportAndMend(t *testing.T) {
@@ -146,4 +148,26 @@ func TestRedacted(t *testing.T) {
 		require.Equal(t, want, letters.Redacted([]byte(value)), value)
 	}
 	require.NotContains(t, letters.Redacted([]byte(strings.Repeat("[", 20_000))), "[")
+}
+
+func TestShownAvro(t *testing.T) {
+	t.Parallel()
+	client, err := sr.NewClient(sr.URLs(kafkatest.Registry(t).URL()))
+	require.NoError(t, err)
+	decode, err := schema.NewOrderDecoder(schema.FormatAvro, schema.NewRegistry(client))
+	require.NoError(t, err)
+	amount, err := schema.ParseMoney("22.99")
+	require.NoError(t, err)
+	value, err := schema.EncodeOrder(kafkatest.OrderSchemaID, &schema.Order{ID: "ORD-1", SessionID: "s-1", ConfirmedAt: noon, Currency: "USD", Amount: &amount, CJEvent: "b7f2a9d4"})
+	require.NoError(t, err)
+	require.Equal(t, `{
+  "order_id": "ORD-1",
+  "session_id": "s-1",
+  "confirmed_at": "2026-03-27T12:00:00.000Z",
+  "currency": "USD",
+  "amount": "22.99",
+  "cjevent": (8 characters)
+}`, letters.Shown(t.Context(), decode, schema.FormatAvro, value))
+	require.Equal(t, "(9 bytes of Avro with schema id 1)", letters.Shown(t.Context(), decode, schema.FormatAvro, value[:9]))
+	require.Equal(t, "(3 bytes that do not begin as Avro with a schema id)", letters.Shown(t.Context(), decode, schema.FormatAvro, []byte("{ }")))
 }

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestProgressWritesALineNowAndThenWhereNobodyWatches(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		p := newProgress(&out)
+		for done := range int64(25) {
+			p.show("replaying", done, 100, "")
+			time.Sleep(time.Second)
+		}
+		p.clear()
+		require.Equal(t, "replaying: 10 of 100\nreplaying: 20 of 100\n", out.String())
+	})
+}
+
+func TestProgressDrawsABarOverItself(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		p := newProgress(&out)
+		p.terminal = true
+		for done := range int64(3) {
+			p.show("replaying", done*50, 100, "7 acknowledged")
+			time.Sleep(drawEvery)
+		}
+		p.clear()
+		p.clear()
+		require.Equal(t, "\r\x1b[K[============            ] replaying: 50 of 100, 7 acknowledged"+
+			"\r\x1b[K[========================] replaying: 100 of 100, 7 acknowledged\r\x1b[K", out.String())
+	})
+	require.Equal(t, "[                        ]", bar(0, 0))
+}
