@@ -106,12 +106,12 @@ func goroutines(t *testing.T, label string) int {
 	return count
 }
 
-// Ten times what CJ can take, and then an hour in which it takes nothing, or does not even answer. What the process
+// Ten times what CJ can take, and then twenty minutes in which it takes nothing, or does not even answer. What the process
 // uses stays within its bounds throughout, and in the end everything has arrived, once.
 func TestOverloadAndALongOutageStayWithinBoundsOnFake(t *testing.T) {
 	t.Parallel()
 	const (
-		concurrency = 8
+		concurrency = 4
 		latency     = 100 * time.Millisecond
 		timeout     = 5 * time.Second
 		perSecond   = 10 * concurrency * int(time.Second/latency)
@@ -122,7 +122,7 @@ func TestOverloadAndALongOutageStayWithinBoundsOnFake(t *testing.T) {
 		down                 func(*slowCJ)
 	}{
 		"FailingWithFewOrdersInMemory": {400, 1 << 20, func(s *slowCJ) { s.answer.Store(http.StatusServiceUnavailable) }},
-		"SilentWithFewBytesInMemory":   {4000, 40_000, func(s *slowCJ) { s.hang.Store(true) }},
+		"SilentWithFewBytesInMemory":   {4000, 20_000, func(s *slowCJ) { s.hang.Store(true) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -134,7 +134,7 @@ func TestOverloadAndALongOutageStayWithinBoundsOnFake(t *testing.T) {
 				b.config.Sender, b.config.Concurrency = client, concurrency
 				b.config.Breaker = breaker.New(breaker.Config{Concurrency: concurrency})
 				b.config.MaxPending, b.config.MaxPendingPerPartition, b.config.MaxPendingBytes = test.maxPending, test.maxPending/2, test.maxBytes
-				b.config.BackoffInitial, b.config.BackoffMax, b.config.Drain = 500*time.Millisecond, time.Minute, 20*time.Second
+				b.config.BackoffInitial, b.config.BackoffMax, b.config.CommitInterval = 500*time.Millisecond, time.Minute, 5*time.Second
 				var r *running
 				pprof.Do(t.Context(), pprof.Labels(ofTheRelay, name), func(context.Context) { r = b.start(t) })
 
@@ -163,22 +163,22 @@ func TestOverloadAndALongOutageStayWithinBoundsOnFake(t *testing.T) {
 					}
 					b.Produce(t, records...)
 				}
-				for range 5 {
+				for range 3 {
 					confirm(perSecond)
 					time.Sleep(time.Second)
 					within()
 				}
 				test.down(cj)
-				for range 30 {
-					confirm(40)
+				for range 10 {
+					confirm(50)
 					time.Sleep(2 * time.Minute)
 					within()
 				}
 				require.Equal(t, breaker.Open == b.config.Breaker.State(), r.pausedFor()[PauseBreaker])
 				cj.answer.Store(http.StatusOK)
 				cj.hang.Store(false)
-				for range 200 {
-					time.Sleep(time.Second)
+				for range 40 {
+					time.Sleep(5 * time.Second)
 					within()
 				}
 				require.EqualValues(t, produced, r.taken.Load())

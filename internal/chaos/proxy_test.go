@@ -103,12 +103,12 @@ func (p *proxy) hold(key kmsg.Key, answer bool, needles ...[]byte) *stop {
 func (s *stop) release() { close(s.released) }
 
 // await waits until the message is there.
-func (s *stop) await(t testing.TB) {
-	t.Helper()
+func (s *stop) await(b *bench) {
+	b.t.Helper()
 	select {
 	case <-s.reached:
-	case <-t.Context().Done():
-		require.Fail(t, "the message that is to be held back never comes", "request %s", kmsg.NameForKey(s.key))
+	case <-b.ctx.Done():
+		require.Fail(b.t, "the message that is to be held back never comes", "request %s", kmsg.NameForKey(s.key))
 	}
 }
 

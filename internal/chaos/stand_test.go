@@ -81,7 +81,7 @@ func (b *bench) done(n int) {
 func (b *bench) inFlight(r *Relay) (release, answered func()) {
 	b.t.Helper()
 	release = b.CJ.Hold(func(request Request) bool { return request.Relay == r.Name })
-	b.confirm(4 * concurrency)
+	b.confirm(6 * concurrency)
 	require.NoError(b.t, b.CJ.Await(b.ctx, func() bool { return b.CJ.UnderWay(r.Name) == concurrency }), "%s has too few requests under way", r.Name)
 	return release, func() {
 		b.t.Helper()
@@ -92,6 +92,26 @@ func (b *bench) inFlight(r *Relay) (release, answered func()) {
 // acknowledgedTo is how many orders CJ has acknowledged to a process.
 func (b *bench) acknowledgedTo(r *Relay) int {
 	return b.CJ.count(func(request *Request) bool { return request.Relay == r.Name && request.Acknowledged() })
+}
+
+// acknowledgedInHand is how many of the orders that a killed process had in hand CJ had acknowledged. It is asked after
+// the end.
+func (b *bench) acknowledgedInHand(r *Relay) (n int) {
+	b.t.Helper()
+	books, err := b.Books(b.ctx)
+	require.NoError(b.t, err)
+	places := map[string]Place{}
+	for _, o := range books.Orders {
+		places[o.ID] = o.Place
+	}
+	hand := books.inHand(Disturbance{r.Name, Killed, r.killed, r.ended}, places)
+	for _, request := range books.Requests {
+		if request.Relay == r.Name && request.Acknowledged() && hand[request.OrderID] {
+			n++
+		}
+	}
+	require.Positive(b.t, n, "%s died with nothing in hand", r.Name)
+	return n
 }
 
 // through makes a process reach Kafka through a proxy.

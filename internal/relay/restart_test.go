@@ -122,7 +122,8 @@ func TestStopWaitsForRequestsUnderWay(t *testing.T) {
 	t.Parallel()
 	s := open(t, 1)
 	s.config.Delivery.Concurrency = 4
-	s.cj.Script(cjtest.Rule{Latency: cjtest.Fixed(500 * time.Millisecond)})
+	// So long that a machine that stops for a moment does not let CJ answer all of them before the stop.
+	s.cj.Script(cjtest.Rule{Latency: cjtest.Fixed(8 * time.Second)})
 	s.confirm(t, s.many(40, "ORD")...)
 	r := s.start(t)
 	s.awaitRequests(t, 4)

@@ -37,7 +37,11 @@ func main() {
 
 func run(ctx context.Context, o chaos.StormOptions, keep string) (err error) {
 	o.Dir = keep
-	if keep == "" {
+	if keep != "" {
+		if err := os.MkdirAll(keep, 0o700); err != nil {
+			return err
+		}
+	} else {
 		if o.Dir, err = os.MkdirTemp("", "cjrelay-storm"); err != nil {
 			return err
 		}
