@@ -30,7 +30,7 @@ type Stand struct {
 	history      *history
 
 	mu sync.Mutex
-	// drawn is how many orders the lot has made, of which orders are those that were confirmed.
+	// drawn is how many orders were made, of which Kafka has those in orders.
 	drawn  int
 	orders []*Order
 	relays []*Relay
@@ -109,24 +109,17 @@ func (s *Stand) Close() {
 }
 
 // Confirm lets that many more shoppers confirm their orders, and returns when Kafka has them. An order's clicks are
-// there before it, so that the truth about it does not depend on who is faster. Where wanted is given, only orders
-// that it picks are confirmed.
-func (s *Stand) Confirm(ctx context.Context, n int, wanted ...func(*Order) bool) error {
+// there before it, so that the truth about it does not depend on who is faster.
+func (s *Stand) Confirm(ctx context.Context, n int) error {
 	now := time.Now()
-	var orders []*Order
+	orders := make([]*Order, n)
+	var clicks, records []*kgo.Record
 	s.mu.Lock()
-	for ; len(orders) < n; s.drawn++ {
-		o := s.lot.draw(s.drawn, now)
-		if !slices.ContainsFunc(wanted, func(picks func(*Order) bool) bool { return !picks(o) }) {
-			orders = append(orders, o)
-		}
+	for i := range orders {
+		orders[i] = s.lot.draw(s.drawn, now)
+		s.drawn++
 	}
 	s.mu.Unlock()
-	return s.produce(ctx, orders)
-}
-
-func (s *Stand) produce(ctx context.Context, orders []*Order) error {
-	var clicks, records []*kgo.Record
 	for _, o := range orders {
 		clicks = append(clicks, o.clickRecords(s.Config.Clicks.Topic)...)
 		records = append(records, o.record(s.Config.Orders.Topic))
@@ -141,8 +134,8 @@ func (s *Stand) produce(ctx context.Context, orders []*Order) error {
 	defer s.mu.Unlock()
 	for i, r := range records {
 		orders[i].Place = Place{r.Partition, r.Offset}
-		s.orders = append(s.orders, orders[i])
 	}
+	s.orders = append(s.orders, orders...)
 	return nil
 }
 

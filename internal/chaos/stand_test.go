@@ -57,9 +57,9 @@ func set(t *testing.T, partitions int32) *bench {
 	return &bench{Stand: stand, t: t, ctx: ctx, kafka: kafka}
 }
 
-func (b *bench) confirm(n int, wanted ...func(*Order) bool) {
+func (b *bench) confirm(n int) {
 	b.t.Helper()
-	require.NoError(b.t, b.Confirm(b.ctx, n, wanted...))
+	require.NoError(b.t, b.Confirm(b.ctx, n))
 }
 
 func (b *bench) start(changes ...func(*config.Config)) *Relay {
