@@ -21,15 +21,25 @@ var errNoProcess = errors.New("no process runs")
 // adminPatience is longer than the console waits for anything.
 const adminPatience = 15 * time.Second
 
-// getAdmin asks the admin port of a process. The caller closes the answer's body. No error shows the query.
-func getAdmin(ctx context.Context, admin config.Admin, path string, query url.Values) (*http.Response, error) {
-	address := url.URL{Scheme: "http", Host: dialable(admin.Listen), Path: path, RawQuery: query.Encode()}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+// adminPort is where a process can be asked, and with what.
+type adminPort struct {
+	// key is the configuration's key that the address is from, for errors.
+	key, address string
+	token        config.Secret
+}
+
+// do sends one request. The caller closes the answer's body. No error shows the query or the body.
+func (p adminPort) do(ctx context.Context, method, path string, query url.Values, body io.Reader) (*http.Response, error) {
+	address := url.URL{Scheme: "http", Host: dialable(p.address), Path: path, RawQuery: query.Encode()}
+	request, err := http.NewRequestWithContext(ctx, method, address.String(), body)
 	if err != nil {
-		return nil, fmt.Errorf("admin.listen %q cannot be asked: use host:port", admin.Listen)
+		return nil, fmt.Errorf("%s %q cannot be asked: use host:port", p.key, p.address)
 	}
-	if admin.Token != "" {
-		request.Header.Set("Authorization", "Bearer "+admin.Token.Reveal())
+	if p.token != "" {
+		request.Header.Set("Authorization", "Bearer "+p.token.Reveal())
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
 	}
 	// No proxy: it would get the token and what is asked for.
 	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: 3 * time.Second}).DialContext, DisableKeepAlives: true}
@@ -37,11 +47,16 @@ func getAdmin(ctx context.Context, admin config.Admin, path string, query url.Va
 	var connecting *net.OpError
 	switch {
 	case errors.As(err, &connecting) && connecting.Op == "dial":
-		return nil, fmt.Errorf("%w at admin.listen %s (%w)", errNoProcess, admin.Listen, err)
+		return nil, fmt.Errorf("%w at %s %s (%w)", errNoProcess, p.key, p.address, err)
 	case err != nil:
-		return nil, fmt.Errorf("asking the process at %s: %w", admin.Listen, err)
+		return nil, fmt.Errorf("asking the process at %s: %w", p.address, err)
 	}
 	return response, nil
+}
+
+// getAdmin asks the process at admin.listen.
+func getAdmin(ctx context.Context, admin config.Admin, path string, query url.Values) (*http.Response, error) {
+	return adminPort{"admin.listen", admin.Listen, admin.Token}.do(ctx, http.MethodGet, path, query, nil)
 }
 
 // askAdmin asks the admin port of a process for JSON.

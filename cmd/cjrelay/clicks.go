@@ -90,8 +90,13 @@ func (c *clicksGetCmd) find(ctx context.Context, cfg config.Config, stdio *stdio
 		}
 		fmt.Fprintf(stdio.Err, "%v; reading topic %s\n", err, cfg.Clicks.Topic)
 	}
-	progress := newProgressLine(stdio.Err)
-	look := relay.TopicLook{Config: cfg, Log: newLog(stdio.Err, config.Log{Level: "warn", Format: cfg.Log.Format}), Patience: topicPatience, Progress: progress.show}
+	progress := newProgress(stdio.Err)
+	var total int64
+	show := func(left int64) {
+		total = max(total, left)
+		progress.show("reading the click topic", total-left, total, "")
+	}
+	look := relay.TopicLook{Config: cfg, Log: newLog(stdio.Err, config.Log{Level: "warn", Format: cfg.Log.Format}), Patience: topicPatience, Progress: show}
 	seen, err := look.Look(ctx, string(c.Session), at)
 	progress.clear()
 	if ctx.Err() != nil {

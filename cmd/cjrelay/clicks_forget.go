@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -75,26 +74,11 @@ func askEdge(ctx context.Context, address string, token config.Secret, session s
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, adminPatience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+dialable(address)+console.ForgetPath, bytes.NewReader(body))
+	response, err := adminPort{"capture.admin_listen", address, token}.do(ctx, http.MethodPost, console.ForgetPath, nil, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("the edge at %q cannot be asked: use host:port", address)
-	}
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token.Reveal())
-	}
-	request.Header.Set("Content-Type", "application/json")
-	// No proxy: it would get the token and the session.
-	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: 3 * time.Second}).DialContext}
-	defer transport.CloseIdleConnections()
-	response, err := transport.RoundTrip(request)
-	var connecting *net.OpError
-	switch {
-	case errors.As(err, &connecting) && connecting.Op == "dial":
-		return fmt.Errorf("%w at capture.admin_listen %s (%w)", errNoProcess, address, err)
-	case err != nil:
-		return fmt.Errorf("asking the edge at %s: %w", address, err)
+		return err
 	}
 	defer response.Body.Close()
 	said, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))

@@ -37,36 +37,6 @@ func TestRelation(t *testing.T) {
 	require.Equal(t, "at the same moment", relation(noon, noon))
 }
 
-func TestProgressLine(t *testing.T) {
-	t.Parallel()
-	t.Run("OnATerminal", func(t *testing.T) {
-		t.Parallel()
-		var out bytes.Buffer
-		line := &progressLine{out: &out, began: time.Now().Add(-time.Hour)}
-		line.show(12)
-		line.show(7)
-		line.clear()
-		require.Equal(t, "\r\x1b[Kreading the click topic: 12 records to go\r\x1b[Kreading the click topic: 7 records to go\r\x1b[K", out.String())
-	})
-	t.Run("NotForAQuickLook", func(t *testing.T) {
-		t.Parallel()
-		var out bytes.Buffer
-		line := &progressLine{out: &out, began: time.Now().Add(time.Hour)}
-		line.show(12)
-		line.clear()
-		require.Empty(t, out.String())
-	})
-	t.Run("NotIntoAFile", func(t *testing.T) {
-		t.Parallel()
-		var out bytes.Buffer
-		line := newProgressLine(&out)
-		line.began = time.Now().Add(-time.Hour)
-		line.show(12)
-		line.clear()
-		require.Empty(t, out.String())
-	})
-}
-
 func TestInterruptedClicksGetFails(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
