@@ -14,9 +14,6 @@ import (
 	"github.com/cjrelay/cjrelay/cjtest"
 )
 
-// seldom is the longest commit interval that there is: nearly all that a process does is not committed.
-const seldom = time.Minute
-
 // The defining case: CJ has orders of which the group does not know. All of them are sent again, in the same words,
 // and none beyond them.
 func TestKilledBetweenAcknowledgementAndCommit(t *testing.T) {
@@ -30,14 +27,14 @@ func TestKilledBetweenAcknowledgementAndCommit(t *testing.T) {
 		require.NoError(t, r.Kill())
 		release()
 		answered()
-		b.start()
+		b.takeOver()
 		require.Equal(t, b.finish().Duplicates, b.acknowledgedInHand(r), "all of it is sent again")
 	})
 
 	for name, answer := range map[string]bool{"BeforeKafkaHasTheCommit": false, "BeforeTheAnswerToTheCommit": true} {
 		t.Run(name, func(t *testing.T) {
 			b := set(t, 3)
-			b.Config.Delivery.CommitInterval = 50 * time.Millisecond
+			b.Config.Delivery.CommitInterval = often
 			p := newProxy(t)
 			r := b.start(b.through(p))
 			b.done(100)
@@ -55,7 +52,7 @@ func TestKilledBetweenAcknowledgementAndCommit(t *testing.T) {
 			release()
 			answered()
 			acknowledged := b.acknowledgedTo(r)
-			b.start()
+			b.takeOver()
 			l := b.finish()
 			require.GreaterOrEqual(t, l.Duplicates, late, "what was acknowledged since the commit is sent again")
 			require.LessOrEqual(t, l.Duplicates, acknowledged-early, "what was committed is not")
@@ -85,7 +82,7 @@ func TestKilledInTheMiddleOfADeadLetter(t *testing.T) {
 				outcome.await(b)
 			}
 			require.NoError(t, r.Kill())
-			b.start()
+			b.takeOver()
 			require.Positive(t, b.finish().DeadLetters)
 			repeated := 0
 			for _, letters := range b.clerk.letters {
@@ -106,12 +103,12 @@ func TestKilledDuringDrain(t *testing.T) {
 	r := b.start()
 	b.done(150)
 	release, answered := b.inFlight(r)
-	require.NoError(t, r.Terminate())
+	require.NoError(t, r.Terminate(b.ctx))
 	require.NoError(t, r.Await(b.ctx, saysStopping, 1))
 	require.NoError(t, r.Kill())
 	release()
 	answered()
-	b.start()
+	b.takeOver()
 	require.Equal(t, b.finish().Duplicates, b.acknowledgedInHand(r), "all of it is sent again")
 }
 
@@ -130,7 +127,7 @@ func TestKilledAtRandom(t *testing.T) {
 	t.Logf("%s=%d", seedVariable, seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	b.Config.Kafka.InstanceID = "the-one"
-	b.Config.Delivery.CommitInterval = 50 * time.Millisecond
+	b.Config.Delivery.CommitInterval = often
 	b.CJ.Script(cjtest.Rule{Latency: cjtest.Between(0, 20*time.Millisecond)})
 	for range 8 {
 		b.confirm(200)
@@ -142,7 +139,7 @@ func TestKilledAtRandom(t *testing.T) {
 		time.Sleep(time.Duration(random.IntN(500)) * time.Millisecond)
 		require.NoError(t, r.Kill())
 	}
-	b.start()
+	b.takeOver()
 	b.finish()
 }
 
@@ -151,7 +148,7 @@ func TestKilledAtRandom(t *testing.T) {
 // partitions are gone, and comes back to work.
 func TestFrozenPastTheSessionTimeout(t *testing.T) {
 	b := set(t, 4)
-	b.Config.Delivery.CommitInterval = 50 * time.Millisecond
+	b.Config.Delivery.CommitInterval = often
 	p := newProxy(t)
 	first := b.start(b.through(p))
 	b.done(150)
@@ -187,7 +184,7 @@ func TestStopThatDrainsInTimeSendsNothingTwice(t *testing.T) {
 		r := b.start()
 		b.done(100)
 		release, _ := b.inFlight(r)
-		require.NoError(t, r.Terminate())
+		require.NoError(t, r.Terminate(b.ctx))
 		require.NoError(t, r.Await(b.ctx, saysStopping, 1))
 		release()
 		require.NoError(t, r.AwaitStop(b.ctx))
@@ -212,7 +209,7 @@ func TestRebalanceThatDrainsInTimeSendsNothingTwice(t *testing.T) {
 	b.done(150)
 	require.NotZero(t, b.CJ.Made(second.Name), "the second process has nothing to do")
 	release, _ = b.inFlight(first)
-	require.NoError(t, first.Terminate())
+	require.NoError(t, first.Terminate(b.ctx))
 	require.NoError(t, first.Await(b.ctx, saysStopping, 1))
 	release()
 	require.NoError(t, first.AwaitStop(b.ctx))

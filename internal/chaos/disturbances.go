@@ -9,13 +9,16 @@ const unreached = 5 * time.Second
 // commitGrace is how long a process tries its last commit after the drain.
 const commitGrace = 5 * time.Second
 
+// onTheWay is how long a request may take to be noticed by CJ, which is in the busy process of this test.
+const onTheWay = time.Second
+
 // disturbances are what happened to the processes, as far as somebody else may do again what they had in hand. That a
 // process could not commit must be in its log: without that, a stop or a revoke is no excuse.
 func (s *Stand) disturbances() []Disturbance {
 	var all []Disturbance
 	for _, r := range s.Relays() {
 		if !r.killed.IsZero() {
-			all = append(all, Disturbance{r.Name, Killed, r.killed, r.ended})
+			all = append(all, Disturbance{Relay: r.Name, Why: Killed, At: r.killed})
 		}
 		lost, _ := r.log.when(saysLost)
 		for _, m := range lost {
@@ -23,14 +26,14 @@ func (s *Stand) disturbances() []Disturbance {
 			if frozen, was := s.frozen[r.Name]; was && frozen.Before(m.At) {
 				at = frozen
 			}
-			all = append(all, Disturbance{r.Name, Lost, at, r.nextAssignment(m.At)})
+			all = append(all, Disturbance{r.Name, Lost, at, r.nextAssignment(m.At).Add(onTheWay)})
 		}
 		handovers, _ := r.log.when(saysRevoked)
 		stopping, _ := r.log.when(saysStopping)
 		failures, _ := r.log.when(saysCommitFailed)
 		for _, handover := range append(handovers, stopping...) {
 			if last := within(failures, handover.At, handover.At.Add(s.Config.Delivery.Drain+commitGrace)); !last.IsZero() {
-				all = append(all, Disturbance{r.Name, Hindered, last, last})
+				all = append(all, Disturbance{r.Name, Hindered, last, last.Add(onTheWay)})
 			}
 		}
 	}

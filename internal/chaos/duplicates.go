@@ -17,7 +17,10 @@ func (b *Books) inHand(d Disturbance, places map[string]Place) map[string]bool {
 	}
 	hand := map[string]bool{}
 	for _, r := range b.Requests {
-		if at, known := places[r.OrderID]; known && r.Relay == d.Relay && !r.Arrived.After(d.Until) && !position[at.Partition].covers(at.Offset) {
+		if r.Relay != d.Relay || !d.Until.IsZero() && r.Arrived.After(d.Until) {
+			continue
+		}
+		if at, known := places[r.OrderID]; known && !position[at.Partition].covers(at.Offset) {
 			hand[r.OrderID] = true
 		}
 	}

@@ -18,6 +18,7 @@ type moment struct {
 
 // The messages that matter here.
 const (
+	saysRuns         = "cjrelay runs"
 	saysAssigned     = "partitions assigned"
 	saysRevoked      = "partitions revoked"
 	saysLost         = "partitions lost"

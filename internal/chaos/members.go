@@ -29,8 +29,8 @@ func (s *storm) shuffleMembers(ctx context.Context, random *rand.Rand) error {
 			}
 			s.kills.Add(1)
 		default:
-			if err := running[who%len(running)].Terminate(); err != nil {
-				return err
+			if err := running[who%len(running)].Terminate(ctx); err != nil {
+				return unlessOver(ctx, err)
 			}
 			s.leaves.Add(1)
 		}

@@ -89,8 +89,12 @@ func (r *Relay) atWork() bool {
 	return r.told.IsZero() && r.killed.IsZero() && r.ended.IsZero()
 }
 
-// Terminate tells the process to stop gracefully, and does not wait.
-func (r *Relay) Terminate() error {
+// Terminate tells the process to stop gracefully, and does not wait until it has. One that has only just been started
+// would die of the signal, so that is waited for.
+func (r *Relay) Terminate(ctx context.Context) error {
+	if err := r.Await(ctx, saysRuns, 1); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.told.IsZero() {
@@ -101,7 +105,7 @@ func (r *Relay) Terminate() error {
 
 // Stop tells the process to stop gracefully and waits until it has, with exit code 0.
 func (r *Relay) Stop(ctx context.Context) error {
-	if err := r.Terminate(); err != nil {
+	if err := r.Terminate(ctx); err != nil {
 		return fmt.Errorf("%s: %w", r.Name, err)
 	}
 	return r.AwaitStop(ctx)

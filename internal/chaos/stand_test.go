@@ -18,6 +18,13 @@ import (
 // standstill bounds a time without any progress. It says nothing about speed.
 const standstill = 90 * time.Second
 
+// seldom and often are the longest and the shortest commit interval that there is. With the former nearly nothing that
+// a process does is committed until it stops.
+const (
+	seldom = time.Minute
+	often  = 50 * time.Millisecond
+)
+
 // concurrency is how many requests a process may have under way.
 const concurrency = 16
 
@@ -104,7 +111,7 @@ func (b *bench) acknowledgedInHand(r *Relay) (n int) {
 	for _, o := range books.Orders {
 		places[o.ID] = o.Place
 	}
-	hand := books.inHand(Disturbance{r.Name, Killed, r.killed, r.ended}, places)
+	hand := books.inHand(Disturbance{Relay: r.Name, Why: Killed, At: r.killed}, places)
 	for _, request := range books.Requests {
 		if request.Relay == r.Name && request.Acknowledged() && hand[request.OrderID] {
 			n++
@@ -136,7 +143,16 @@ func (b *bench) of(topic string) [][]byte {
 	return [][]byte{[]byte(topic), id[:]}
 }
 
-// finish waits until everything is done, stops what runs, and audits it.
+// takeOver starts a process that does what a killed one has left, and waits until that is committed. That there is an
+// outcome already says nothing, then: it may be the killed one's.
+func (b *bench) takeOver() {
+	b.t.Helper()
+	b.start(func(cfg *config.Config) { cfg.Delivery.CommitInterval = often })
+	require.NoError(b.t, b.AwaitOutcomes(b.ctx, standstill))
+	require.NoError(b.t, b.AwaitCommitted(b.ctx))
+}
+
+// finish waits until every order has an outcome, stops what runs, and audits it.
 func (b *bench) finish() *Ledger {
 	b.t.Helper()
 	require.NoError(b.t, b.AwaitOutcomes(b.ctx, standstill))

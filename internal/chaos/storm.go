@@ -189,8 +189,14 @@ func (s *storm) calm(ctx context.Context) error {
 	if err := s.AwaitOutcomes(ctx, lull); err != nil {
 		return err
 	}
+	// An outcome may be a killed process's, of an order that another one is doing again.
+	committing, cancel := context.WithTimeout(ctx, lull)
+	defer cancel()
+	if err := s.AwaitCommitted(committing); err != nil {
+		return err
+	}
 	for _, r := range s.running() {
-		if err := r.Terminate(); err != nil {
+		if err := r.Terminate(ctx); err != nil {
 			return err
 		}
 	}

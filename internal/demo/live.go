@@ -116,7 +116,7 @@ func (p picture) draw() string {
 		p.chapters(),
 	}
 	if s.console != "" {
-		rows = append(rows, "", faint.Render("  metrics http://"+s.console+"/metrics"))
+		rows = append(rows, "", faint.Render("  console http://"+s.console+"/"))
 	}
 	if p.height > 0 && len(rows) >= p.height {
 		rows = rows[:max(p.height-1, 1)]
