@@ -46,7 +46,14 @@ test-kafka: ## the integration tests on a real Kafka cluster; needs a JDK 17, Ma
 	@trap 'deploy/kafka/cluster.sh down' EXIT; \
 	deploy/kafka/cluster.sh up 1; \
 	export KAFKA_TEST_BROKERS=$$(deploy/kafka/cluster.sh brokers) LEDGER_ORDERS=$(LEDGER_ORDERS); \
-	go test -tags kafka -count=1 -timeout 15m -p 1 $(KAFKA_PACKAGES) ./internal/interop ./internal/chaos
+	go test -tags kafka -count=1 -timeout 15m -p 1 $(KAFKA_PACKAGES) ./internal/interop
+
+.PHONY: crash-points
+crash-points: ## the program killed, stopped and frozen at the worst moments, on a real Kafka cluster
+	@trap 'deploy/kafka/cluster.sh down' EXIT; \
+	deploy/kafka/cluster.sh up 1; \
+	export KAFKA_TEST_BROKERS=$$(deploy/kafka/cluster.sh brokers); \
+	go test -tags kafka -count=1 -timeout 10m ./internal/chaos
 
 .PHONY: chaos
 chaos: ## ORDERS (100000) over MINUTES (8) while brokers and processes are killed, on three brokers; SEED repeats a scenario
