@@ -15,7 +15,8 @@ import (
 
 // Audit compares everything with everything.
 func (b *Books) Audit() *Ledger {
-	l := &Ledger{Orders: len(b.Orders), Requests: len(b.Requests), Commits: len(b.Commits), DuplicatesBy: map[Cause]int{}, BoundBy: map[Cause]int{}}
+	l := &Ledger{Orders: len(b.Orders), Requests: len(b.Requests), Commits: len(b.Commits), Generations: len(b.Generations),
+		DuplicatesBy: map[Cause]int{}, BoundBy: map[Cause]int{}}
 	requests, judged := map[string][]Request{}, map[string][]cjtest.Received{}
 	for _, r := range b.Requests {
 		requests[r.OrderID] = append(requests[r.OrderID], r)

@@ -189,3 +189,17 @@ func TestAuditCountsTheBound(t *testing.T) {
 	require.Equal(t, want, l.BoundBy[Killed])
 	require.Positive(t, l.Duplicates)
 }
+
+// What a new owner commits says nothing of what the old one knew to be done, which had lost its partitions long before
+// it learned of that.
+func TestAuditDoesNotCountTheNewOwnersCommits(t *testing.T) {
+	b := rightBooks()
+	b.Generations = []Generation{{start, map[int32]string{0: "relay-1"}}, {second(60), map[int32]string{0: "relay-2"}}}
+	b.Commits[1].At = second(110)
+	b.Disturbances = []Disturbance{{"relay-1", Lost, second(120), second(121)}}
+	b.again(b.first(schema.ReasonJoined))
+	l := b.Audit()
+	require.True(t, l.Clean(), "%v", l.Findings)
+	require.Equal(t, 1, l.DuplicatesBy[Lost])
+	require.Equal(t, len(b.Requests)-1, l.BoundBy[Lost])
+}

@@ -17,8 +17,9 @@ type Books struct {
 	// Outcomes and Letters are what stands in these topics, by the place of the order.
 	Outcomes map[Place][]schema.OutcomeRecord
 	Letters  map[Place][]Letter
-	// Commits are what Kafka took, in that order.
-	Commits []Commit
+	// Commits are what Kafka took, Generations how it gave the partitions out, each in that order.
+	Commits     []Commit
+	Generations []Generation
 	// Left is how far each partition's committed offset is from its end.
 	Left map[int32]int64
 	// Strange describes what should not be there at all.
@@ -30,7 +31,7 @@ type Books struct {
 type Disturbance struct {
 	Relay string
 	Why   Cause
-	// At is the last moment at which a commit of the process counts. Until is the last one at which CJ may have received
+	// At is the last moment at which a commit of the process counts, unless a partition had another owner before. Until is the last one at which CJ may have received
 	// a request that belongs to it; zero for a process that was killed, whose last ones may still be on their way.
 	At, Until time.Time
 }
@@ -68,8 +69,8 @@ type Ledger struct {
 	// cause, too; a duplicate without one is of an order that no disturbed process had in hand.
 	Duplicates, Bound     int
 	DuplicatesBy, BoundBy map[Cause]int
-	// Requests and Commits are how many there were.
-	Requests, Commits int
+	// Requests, Commits and Generations are how many there were.
+	Requests, Commits, Generations int
 
 	// Findings explain, no more than maxFindings of them.
 	Findings []string

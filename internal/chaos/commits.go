@@ -52,25 +52,31 @@ func (c Commit) covers(offset int64) bool {
 	return false
 }
 
+// Generation is one time that the group gave its partitions out.
+type Generation struct {
+	// At is the coordinator's time, Owners are the processes by partition.
+	At     time.Time
+	Owners map[int32]string
+}
+
 // offsetsTopic is where Kafka itself keeps what groups commit. A group is in one partition of it, so that its
 // commits are there in the order in which Kafka took them.
 const offsetsTopic = "__consumer_offsets"
 
-// history reads the commits of one group as they come.
+// history reads the commits and the generations of one group as they come.
 type history struct {
 	group, topic string
 	client       *kgo.Client
 
-	mu      sync.Mutex
-	commits []Commit
-	// generations counts how often the group had its partitions given out.
-	generations int
+	mu          sync.Mutex
+	commits     []Commit
+	generations []Generation
 	read        map[int32]int64
 	changed     chan struct{}
 	strange     []string
 }
 
-// follow begins to read what a group commits from now on.
+// follow begins to read what becomes of a group from now on.
 func follow(ctx context.Context, options []kgo.Opt, admin *kadm.Client, group, topic string) (*history, error) {
 	h := &history{group: group, topic: topic, read: map[int32]int64{}, changed: make(chan struct{})}
 	// Asking for a group makes Kafka make the topic; its leaders may take a moment.
@@ -139,39 +145,58 @@ func (h *history) take(r *kgo.Record) error {
 		if err := key.ReadFrom(r.Key); err != nil {
 			return err
 		}
-		if key.Group == h.group {
-			h.generations++
+		if key.Group != h.group {
+			return nil
 		}
+		generation, err := h.readGeneration(r)
+		if err != nil {
+			return err
+		}
+		h.generations = append(h.generations, generation)
 	}
 	return nil
 }
 
-// all are the commits up to now, once everything that Kafka has was read.
-func (h *history) all(ctx context.Context, admin *kadm.Client) (commits []Commit, strange []string, err error) {
+// readGeneration reads who has which partitions. A process's client id is its name.
+func (h *history) readGeneration(r *kgo.Record) (Generation, error) {
+	generation := Generation{At: r.Timestamp, Owners: map[int32]string{}}
+	var value kmsg.GroupMetadataValue
+	if err := value.ReadFrom(r.Value); err != nil {
+		return generation, err
+	}
+	for _, member := range value.Members {
+		var assignment kmsg.ConsumerMemberAssignment
+		if err := assignment.ReadFrom(member.Assignment); err != nil {
+			return generation, err
+		}
+		for _, topic := range assignment.Topics {
+			for _, partition := range topic.Partitions {
+				generation.Owners[partition] = member.ClientID
+			}
+		}
+	}
+	return generation, nil
+}
+
+// all is what there is up to now, once everything that Kafka has was read.
+func (h *history) all(ctx context.Context, admin *kadm.Client) (commits []Commit, generations []Generation, strange []string, err error) {
 	ends, err := retried(ctx, func() (kadm.ListedOffsets, error) { return endsOf(ctx, admin, offsetsTopic) })
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for {
 		h.mu.Lock()
 		changed, behind := h.changed, false
 		ends.Each(func(end kadm.ListedOffset) { behind = behind || h.read[end.Partition] < end.Offset })
-		commits, strange = h.commits, h.strange
+		commits, generations, strange = h.commits, h.generations, h.strange
 		h.mu.Unlock()
 		if !behind {
-			return commits, strange, nil
+			return commits, generations, strange, nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil, nil, fmt.Errorf("reading what the group committed: %w", ctx.Err())
+			return nil, nil, nil, fmt.Errorf("reading what the group committed: %w", ctx.Err())
 		}
 	}
-}
-
-// count is how many generations the group has had.
-func (h *history) count() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.generations
 }

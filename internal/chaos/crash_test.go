@@ -156,7 +156,7 @@ func TestFrozenPastTheSessionTimeout(t *testing.T) {
 	commit := p.hold(commits, false, []byte(b.Config.Orders.Group))
 	release, answered := b.inFlight(first)
 	commit.await(b)
-	require.NoError(t, b.Freeze(first))
+	require.NoError(t, first.Freeze())
 	release()
 	answered()
 	before := b.CJ.Made(first.Name)

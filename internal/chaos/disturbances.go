@@ -2,10 +2,6 @@ package chaos
 
 import "time"
 
-// unreached is how long the group's coordinator may be away beyond a session: a broker that was killed is noticed as
-// late as that.
-const unreached = 5 * time.Second
-
 // commitGrace is how long a process tries its last commit after the drain.
 const commitGrace = 5 * time.Second
 
@@ -22,11 +18,7 @@ func (s *Stand) disturbances() []Disturbance {
 		}
 		lost, _ := r.log.when(saysLost)
 		for _, m := range lost {
-			at := m.At.Add(-s.Config.Kafka.SessionTimeout - unreached)
-			if frozen, was := s.frozen[r.Name]; was && frozen.Before(m.At) {
-				at = frozen
-			}
-			all = append(all, Disturbance{r.Name, Lost, at, r.nextAssignment(m.At).Add(onTheWay)})
+			all = append(all, Disturbance{r.Name, Lost, m.At, r.nextAssignment(m.At).Add(onTheWay)})
 		}
 		handovers, _ := r.log.when(saysRevoked)
 		stopping, _ := r.log.when(saysStopping)

@@ -23,8 +23,9 @@ type Order struct {
 	// ID is the shop's id, also where nobody can read it from the record.
 	ID    string
 	Value []byte
-	// Place is where Kafka put it.
+	// Place is where Kafka put it, and Made before when it was not there yet.
 	Place Place
+	Made  time.Time
 	// Kind and Reason are how it must end.
 	Kind   schema.Kind
 	Reason schema.Reason
@@ -73,7 +74,7 @@ type line struct{ price, quantity, discount int64 }
 func (l lot) draw(i int, now time.Time) *Order {
 	random := rand.New(rand.NewPCG(l.seed, uint64(i)+1))
 	at := now.Add(-time.Minute).UTC().Truncate(time.Millisecond)
-	o := &Order{ID: fmt.Sprintf("%s%07d", l.named, i+1), Kind: schema.Acknowledged, Reason: schema.ReasonJoined}
+	o := &Order{ID: fmt.Sprintf("%s%07d", l.named, i+1), Made: now, Kind: schema.Acknowledged, Reason: schema.ReasonJoined}
 	t := text{session: o.session(), action: "sale", sku: "SKU-1", discount: random.Int64N(50)}
 	total := -t.discount
 	for range 1 + random.IntN(3) {

@@ -140,6 +140,9 @@ func (r *Relay) Kill() error {
 	return nil
 }
 
+// Freeze stops the process where it is, until Thaw.
+func (r *Relay) Freeze() error { return r.command.Process.Signal(syscall.SIGSTOP) }
+
 // Thaw lets a frozen process go on.
 func (r *Relay) Thaw() error { return r.command.Process.Signal(syscall.SIGCONT) }
 

@@ -11,15 +11,15 @@ import (
 // Report is what a storm did, and what the audit found.
 type Report struct {
 	*Ledger
-	BrokerKills, LeaderMoves, Joins, Leaves, Kills, Generations int64
-	Took                                                        time.Duration
-	Seed                                                        uint64
+	BrokerKills, LeaderMoves, Joins, Leaves, Kills int64
+	Took                                           time.Duration
+	Seed                                           uint64
 }
 
 func (s *storm) report(l *Ledger) *Report {
 	return &Report{
 		Ledger: l, BrokerKills: s.brokerKills.Load(), LeaderMoves: s.leaderMoves.Load(), Joins: s.joins.Load(), Leaves: s.leaves.Load(),
-		Kills: s.kills.Load(), Generations: int64(s.history.count()), Took: time.Since(s.began), Seed: s.Seed,
+		Kills: s.kills.Load(), Took: time.Since(s.began), Seed: s.Seed,
 	}
 }
 

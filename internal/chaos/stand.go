@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -36,8 +35,6 @@ type Stand struct {
 	relays []*Relay
 	// idle are the click directories of processes that have ended.
 	idle []string
-	// frozen is since when a process was, by its name.
-	frozen map[string]time.Time
 }
 
 // Options open a stand.
@@ -63,7 +60,7 @@ func Open(ctx context.Context, o Options) (s *Stand, err error) {
 	cfg.Delivery.BackoffInitial, cfg.Delivery.BackoffMax = 50*time.Millisecond, 2*time.Second
 	// Orders that would be judged with too few others beside them wait this long: in a test they often are.
 	cfg.Delivery.MassWait = time.Second
-	s = &Stand{Config: cfg, program: o.Program, dir: o.Dir, lot: newLot(o.Seed), frozen: map[string]time.Time{}}
+	s = &Stand{Config: cfg, program: o.Program, dir: o.Dir, lot: newLot(o.Seed)}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -174,14 +171,6 @@ func (s *Stand) Relays() []*Relay {
 	return slices.Clone(s.relays)
 }
 
-// Freeze stops a process where it is, until Thaw.
-func (s *Stand) Freeze(r *Relay) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.frozen[r.Name] = time.Now()
-	return r.command.Process.Signal(syscall.SIGSTOP)
-}
-
 // Confirmed is how many orders there are.
 func (s *Stand) Confirmed() int {
 	s.mu.Lock()
@@ -251,13 +240,13 @@ func (s *Stand) Books(ctx context.Context) (*Books, error) {
 	if err := s.clerk.readAll(ctx, s.Admin); err != nil {
 		return nil, err
 	}
-	commits, strange, err := s.history.all(ctx, s.Admin)
+	commits, generations, strange, err := s.history.all(ctx, s.Admin)
 	if err != nil {
 		return nil, err
 	}
 	return &Books{
 		Orders: s.orders, Requests: s.CJ.Requests(), Judged: s.CJ.Received(), Outcomes: s.clerk.outcomes, Letters: s.clerk.letters,
-		Commits: commits, Left: left, Strange: slices.Concat(strange, s.clerk.strange), Disturbances: s.disturbances(),
+		Commits: commits, Generations: generations, Left: left, Strange: slices.Concat(strange, s.clerk.strange), Disturbances: s.disturbances(),
 	}, nil
 }
 

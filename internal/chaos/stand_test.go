@@ -107,11 +107,7 @@ func (b *bench) acknowledgedInHand(r *Relay) (n int) {
 	b.t.Helper()
 	books, err := b.Books(b.ctx)
 	require.NoError(b.t, err)
-	places := map[string]Place{}
-	for _, o := range books.Orders {
-		places[o.ID] = o.Place
-	}
-	hand := books.inHand(Disturbance{Relay: r.Name, Why: Killed, At: r.killed}, places)
+	hand := books.inHand(Disturbance{Relay: r.Name, Why: Killed, At: r.killed}, books.byID())
 	for _, request := range books.Requests {
 		if request.Relay == r.Name && request.Acknowledged() && hand[request.OrderID] {
 			n++
