@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -19,10 +18,9 @@ func (c *Consumer) commitLoop(ctx context.Context) error {
 	for {
 		select {
 		case <-ticker.C:
-			// A failure is counted and said in commit. While a commit is being tried the client does not join the
-			// group again, nor send heartbeats where it has to: one that took as long as the session would cost
-			// the membership, and the partitions would be somebody else's without our being told.
-			trying, cancel := context.WithTimeout(ctx, c.config.SessionTimeout/3)
+			// A failure is counted and said in commit. One that brokers do not answer must not keep its turn for
+			// as long as the last commit of a partition that is taken away can wait.
+			trying, cancel := context.WithTimeout(ctx, commitGrace/2)
 			_ = c.commit(trying, c.allLives())
 			cancel()
 		case <-ctx.Done():
@@ -48,7 +46,7 @@ func (c *Consumer) takeTurn(ctx context.Context) bool {
 
 func (c *Consumer) endTurn() { <-c.commits }
 
-// errEnded skips a commit that waited for the group while one of its partitions was lost.
+// errEnded skips a commit of which a partition was lost meanwhile.
 var errEnded = errors.New("a partition was lost")
 
 // commit writes the committable offsets of the lives. Commits are made one at a time: whoever takes a
@@ -58,53 +56,20 @@ func (c *Consumer) commit(ctx context.Context, lives []*life) error {
 		return ctx.Err()
 	}
 	defer c.endTurn()
-	offsets := map[int32]kgo.EpochOffset{}
 	positions := map[int32]position{}
 	byPartition := map[int32]*life{}
 	for _, l := range lives {
 		if next, ok := l.committable(); ok {
-			offsets[l.partition] = kgo.EpochOffset{Epoch: -1, Offset: next.offset}
 			positions[l.partition] = next
 			byPartition[l.partition] = l
 		}
 	}
-	if len(offsets) == 0 {
+	if len(positions) == 0 {
 		// What could not be committed is somebody else's by now: that trouble is over, too.
 		c.health.commits.over()
 		return nil
 	}
-	// A commit waits while the group is being joined, and would go out with the new membership.
-	ctx = kgo.PreCommitFnContext(ctx, func(request *kmsg.OffsetCommitRequest) error {
-		for _, l := range byPartition {
-			if l.hasEnded() {
-				return errEnded
-			}
-		}
-		for _, topic := range request.Topics {
-			for i := range topic.Partitions {
-				metadata := positions[topic.Partitions[i].Partition].metadata
-				topic.Partitions[i].Metadata = &metadata
-			}
-		}
-		return nil
-	})
-	var failed error
-	c.client.CommitOffsetsSync(ctx, map[string]map[int32]kgo.EpochOffset{c.config.Topic: offsets},
-		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, response *kmsg.OffsetCommitResponse, err error) {
-			failed = err
-			if err != nil {
-				return
-			}
-			for _, topic := range response.Topics {
-				for _, p := range topic.Partitions {
-					if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-						failed = fmt.Errorf("partition %d: %w", p.Partition, err)
-						continue
-					}
-					byPartition[p.Partition].noteCommitted(positions[p.Partition])
-				}
-			}
-		})
+	failed := c.requestCommit(ctx, positions, byPartition)
 	switch {
 	case failed == nil:
 		c.metrics.commits.WithLabelValues("ok").Inc()
@@ -121,15 +86,63 @@ func (c *Consumer) commit(ctx context.Context, lives []*life) error {
 	return failed
 }
 
+// errNoMember says that the group has not taken us in yet, or not again.
+var errNoMember = errors.New("not a member of the group")
+
+// requestCommit asks the coordinator itself, with our membership as it is now. The client's own commits wait while the
+// group is being joined, which takes as long as a member that has died may still come back; the coordinator takes
+// commits all that time. It refuses them when the membership is over, and while it waits for the new assignment.
+func (c *Consumer) requestCommit(ctx context.Context, positions map[int32]position, lives map[int32]*life) error {
+	request := kmsg.NewPtrOffsetCommitRequest()
+	request.Group = c.config.Group
+	request.MemberID, request.Generation = c.client.GroupMetadata()
+	// In this order: partitions that are not lost yet are ours in the generation that was read before.
+	for _, l := range lives {
+		if l.hasEnded() {
+			return errEnded
+		}
+	}
+	if request.MemberID == "" || request.Generation < 0 {
+		return errNoMember // the coordinator would take it for a commit from outside of the group
+	}
+	if c.config.InstanceID != "" {
+		request.InstanceID = &c.config.InstanceID
+	}
+	topic := kmsg.NewOffsetCommitRequestTopic()
+	topic.Topic, topic.TopicID = c.config.Topic, c.topicID
+	for partition, at := range positions {
+		p := kmsg.NewOffsetCommitRequestTopicPartition()
+		p.Partition, p.Offset, p.Metadata = partition, at.offset, &at.metadata
+		topic.Partitions = append(topic.Partitions, p)
+	}
+	request.Topics = append(request.Topics, topic)
+	response, err := request.RequestWith(ctx, c.client)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, topic := range response.Topics {
+		for _, p := range topic.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				failed = fmt.Errorf("partition %d: %w", p.Partition, err)
+				continue
+			}
+			lives[p.Partition].noteCommitted(positions[p.Partition])
+		}
+	}
+	return failed
+}
+
 // commitAgain is how soon the last commit of a partition is made again when it fails.
 const commitAgain = 100 * time.Millisecond
 
 // commitLast commits before partitions are given up. What is not committed now is sent to CJ once more by
-// their next owner, so a failure is tried again until ctx ends or the group does not know us any more.
+// their next owner, so a failure is tried again until ctx ends or the group does not know us any more. A generation
+// that is over is no such failure: the next one may have begun since we looked.
 func (c *Consumer) commitLast(ctx context.Context, lives []*life) {
 	for {
 		err := c.commit(ctx, lives)
-		if err == nil || errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.IllegalGeneration) || errors.Is(err, kerr.FencedInstanceID) {
+		if err == nil || errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.FencedInstanceID) {
 			return
 		}
 		select {

@@ -34,11 +34,6 @@ var controls = []control{
 	c.config.Clicks.Unfollow(revoked[c.config.Topic]...)`,
 	},
 	{
-		name: "ACommitIsTriedForLongerThanTheSessionLasts", scenario: "CommitsAreTriedForLongerThanASession", red: commitDiscipline, file: "consumer/commit.go",
-		old: `context.WithTimeout(ctx, c.config.SessionTimeout/3)`,
-		bug: `context.WithTimeout(ctx, 10*c.config.SessionTimeout)`,
-	},
-	{
 		name: "WhatCannotBeCheckedIsForgotten", scenario: "EndsCannotBeListed", red: boundedDuplicates, file: "consumer/assignment.go",
 		old: `						if ends, err = c.askEnds(ctx); err != nil {
 							return err
@@ -204,8 +199,8 @@ func (p *pauses) end(l *life) {
 	},
 	{
 		name: "TheStopDoesNotLeaveTheGroup", scenario: "StopBetweenCommits", red: gracefulStop, file: "consumer/consumer.go",
-		old: `	if err := c.client.LeaveGroupContext(leaving); err != nil {`,
-		bug: `	if err := leaving.Err(); err != nil {`,
+		old: `	err := c.client.LeaveGroupContext(leaving)`,
+		bug: `	err := leaving.Err()`,
 	},
 }
 

@@ -71,10 +71,6 @@ func (l *ledger) disturbances(u *unit) []disturbance {
 			all = append(all, disturbance{m.at, m.what + " without metadata"})
 			continue
 		}
-		if l.unableToCommit(u, m.at) {
-			all = append(all, disturbance{m.at, m.what + " while a dead member held the group up"})
-			continue
-		}
 		for _, trouble := range l.troubled {
 			// A client that was in trouble may go on trying for a while.
 			if trouble.meets(m.at.Add(-aftermath), m.at.Add(l.options.Drain+commitGrace)) {
@@ -87,21 +83,6 @@ func (l *ledger) disturbances(u *unit) []disturbance {
 		all = append(all, disturbance{m.at, m.what})
 	}
 	return all
-}
-
-// unableToCommit tells whether a relay's commits failed when it handed over because the group was waiting for a member
-// that had died: Kafka's client commits nothing while it joins.
-func (l *ledger) unableToCommit(u *unit, at time.Time) bool {
-	if !slices.ContainsFunc(u.log.when(commitFailed), func(m moment) bool {
-		return !m.at.Before(at) && m.at.Before(at.Add(l.options.Drain+commitGrace+leaving))
-	}) {
-		return false
-	}
-	from := at.Add(-l.options.SessionTimeout - l.options.RebalanceTimeout)
-	return slices.ContainsFunc(l.all(), func(other *unit) bool {
-		died := other.crashed && interval{other.told, other.told}.meets(from, at)
-		return died || slices.ContainsFunc(other.away, func(i interval) bool { return i.meets(from, at) })
-	})
 }
 
 // aftermath is how long after Kafka's recovery its clients may still wait before they try again.
