@@ -19,8 +19,9 @@ import (
 type control struct {
 	name, scenario string
 	red            invariant
-	// file is below the module's root. Its one place with the text of old gets that of bug.
-	file, old, bug string
+	// file is below the module's root. Its one place with the text of old gets that of bug, and the file imports what
+	// the bug needs besides.
+	file, old, bug, imports string
 }
 
 // Bugs of this project's past, or of others that do what it does.
@@ -32,6 +33,20 @@ var controls = []control{
 		bug: `	_ = drain
 	go c.release(context.Background(), lives)
 	c.config.Clicks.Unfollow(revoked[c.config.Topic]...)`,
+	},
+	{
+		name: "CommitsWaitForTheJoin", scenario: "StopWhileADeadMemberHoldsTheGroupUp", red: boundedDuplicates, file: "consumer/commit.go",
+		imports: `"github.com/twmb/franz-go/pkg/kgo"`,
+		old:     `	response, err := request.RequestWith(ctx, c.client)`,
+		bug: `	var response *kmsg.OffsetCommitResponse
+	var err error
+	offsets := map[int32]kgo.EpochOffset{}
+	for partition, at := range positions {
+		offsets[partition] = kgo.EpochOffset{Epoch: -1, Offset: at.offset}
+	}
+	whole := kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error { r.Topics = request.Topics; return nil })
+	c.client.CommitOffsetsSync(whole, map[string]map[int32]kgo.EpochOffset{c.config.Topic: offsets},
+		func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, r *kmsg.OffsetCommitResponse, failed error) { response, err = r, failed })`,
 	},
 	{
 		name: "WhatCannotBeCheckedIsForgotten", scenario: "EndsCannotBeListed", red: boundedDuplicates, file: "consumer/assignment.go",
@@ -228,7 +243,11 @@ func (c control) run(t *testing.T, root string) (output string, err error) {
 	require.Equal(t, 1, strings.Count(string(source), c.old), "%s has changed: find another place for this bug", c.file)
 	dir := t.TempDir()
 	buggy := filepath.Join(dir, "buggy.go")
-	require.NoError(t, os.WriteFile(buggy, []byte(strings.Replace(string(source), c.old, c.bug, 1)), 0o600))
+	text := strings.Replace(string(source), c.old, c.bug, 1)
+	if c.imports != "" {
+		text = strings.Replace(text, "import (", "import (\n\t"+c.imports, 1)
+	}
+	require.NoError(t, os.WriteFile(buggy, []byte(text), 0o600))
 	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {file: buggy}})
 	require.NoError(t, err)
 	overlayFile := filepath.Join(dir, "overlay.json")
@@ -237,6 +256,6 @@ func (c control) run(t *testing.T, root string) (output string, err error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, "go", "test", "-tags", "synctests", "-overlay", overlayFile, "-count", "1", "-timeout", "2m", "-run", "^TestScenarios$/^"+c.scenario+"$", ".")
-	text, err := command.CombinedOutput()
-	return string(text), err
+	printed, err := command.CombinedOutput()
+	return string(printed), err
 }

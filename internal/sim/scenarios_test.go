@@ -58,6 +58,14 @@ var scenarios = []struct {
 		o.SessionTimeout, o.Orders = 6*time.Second, 200
 		o.Faults = []Fault{{At: 3 * time.Second, For: 12 * time.Second, Kind: CommitFails, Error: kerr.NotCoordinator}, {At: 5 * time.Second, Kind: Join}}
 	}},
+	{"StopWhileADeadMemberHoldsTheGroupUp", func(_ *testing.T, o *Options) {
+		o.Relays, o.SessionTimeout, o.Orders = 2, 25*time.Second, 300
+		o.Faults = []Fault{{At: 5 * time.Second, Kind: Crash, Relay: 1}, {At: 6 * time.Second, Kind: Join}, {At: 10 * time.Second, Kind: Leave}}
+	}},
+	{"CommitsFailForLongerThanASession", func(_ *testing.T, o *Options) {
+		o.SessionTimeout, o.Orders = 6*time.Second, 200
+		o.Faults = []Fault{{At: 3 * time.Second, For: 12 * time.Second, Kind: CommitFails, Error: kerr.NotCoordinator}, {At: 5 * time.Second, Kind: Join}}
+	}},
 	{"EndsCannotBeListed", func(t *testing.T, o *Options) {
 		o.Partitions, o.History, o.Only = 1, 100, []string{"joined", "carried", "flaky"}
 		o.CJ = script(t, "every=5 hang")
