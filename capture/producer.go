@@ -26,13 +26,15 @@ const (
 	oldEnough = time.Minute
 )
 
-// clientOptions are those of the client that produces.
+// clientOptions are those of the client that produces. ProduceSync ends the linger when it has all its records: without
+// one, the first of them would leave in a request of its own.
 func clientOptions(config Config) []kgo.Opt {
-	return append(append([]kgo.Opt{kgo.ProducerLinger(0)}, config.Client...),
+	return append(append([]kgo.Opt{kgo.ProducerLinger(pace)}, config.Client...),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(kgo.PartitionerHasher(config.Partitioner))))
 }
 
-// producer carries records from the spool to Kafka, a batch at a time: the next is begun when Kafka has the one before.
+// producer carries records from the spool to Kafka, a batch at a time: the next is begun when Kafka has the one before,
+// and the pace is kept.
 // Where some of a batch were refused, all from the first of them on are produced again, so that the last record of a
 // session is the last one in Kafka, too. The same click twice changes nothing there.
 type producer struct {
@@ -55,12 +57,14 @@ func newProducer(client *kgo.Client, spool *spool, config Config, metrics *metri
 func (p *producer) run(ctx context.Context) {
 	for {
 		batch, ok := p.spool.read(ctx)
+		began := time.Now()
 		if !ok || !p.deliver(ctx, batch.records) {
 			return
 		}
 		if err := p.spool.acknowledge(batch); err != nil {
 			p.troubles.note(troubleSpool, err)
 		}
+		time.Sleep(pace - time.Since(began))
 	}
 }
 
