@@ -23,6 +23,7 @@ func TestRejectionsOfEverythingAreHeldUntilTheCauseIsGone(t *testing.T) {
 	t.Parallel()
 	b := setup(t, kafkatest.Start(t), 2)
 	b.readClicks(t)
+	b.config.MassWait = time.Hour // too few samples, as after a rebalance, let nothing go
 	b.cj.always(rejected)
 	b.confirm(t, 0, orders(ids(60)...)...)
 	r := b.startWith(t, atOnce)

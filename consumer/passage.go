@@ -58,10 +58,14 @@ const (
 
 func newPassage(l *life, record *kgo.Record, gate *sessions.Gate) *passage {
 	now := time.Now()
-	return &passage{life: l, record: record, gate: gate, arrived: now,
+	p := &passage{life: l, record: record, gate: gate, arrived: now,
 		trail: newTrail(record.Partition, record.Offset, record.Timestamp, now), outcome: schema.OutcomeRecord{
 			Group: l.consumer.config.Group, Topic: record.Topic, Partition: record.Partition, Offset: record.Offset,
 		}}
+	if from := redrivenFrom(record); from != "" {
+		p.trail.is.Steps[0].Detail = "sent again from " + from
+	}
+	return p
 }
 
 // claim takes a waiting order in hand; it fails when the order was abandoned meanwhile.

@@ -1,5 +1,7 @@
 package consumer
 
+import "github.com/twmb/franz-go/pkg/kgo"
+
 // The headers with which whoever sends a dead letter again, as `cjrelay dlq redrive` does, tells where the order has
 // been. They stay on it when it becomes a dead letter once more: without them an order could go round for ever, and
 // nobody would see.
@@ -21,4 +23,18 @@ func isProvenance(name string) bool {
 		return true
 	}
 	return false
+}
+
+// longestPlace is more than topic/partition/offset can take.
+const longestPlace = 300
+
+// redrivenFrom is the dead letter that an order came from last, empty for one that came from nowhere else.
+func redrivenFrom(record *kgo.Record) string {
+	from := ""
+	for _, h := range record.Headers {
+		if h.Key == HeaderRedrivenFrom && len(h.Value) <= longestPlace {
+			from = string(h.Value)
+		}
+	}
+	return from
 }

@@ -58,14 +58,7 @@ func (l *ledger) disturbances(u *unit) []disturbance {
 	if !u.told.IsZero() {
 		handovers = append(handovers, moment{at: u.told, what: "stopped"})
 	}
-	// A relay whose metadata was refused once sends none any more: orders that are done behind one that is not are
-	// done again by the next owner.
-	bare := time.Time{}
-	for _, m := range u.log.when(commitFailed) {
-		if bare.IsZero() && strings.Contains(m.err, kerr.OffsetMetadataTooLarge.Message) {
-			bare = m.at
-		}
-	}
+	bare := u.bareSince()
 	for _, m := range handovers {
 		if !bare.IsZero() && !m.at.Before(bare) {
 			all = append(all, disturbance{m.at, m.what + " without metadata"})
@@ -83,6 +76,37 @@ func (l *ledger) disturbances(u *unit) []disturbance {
 		all = append(all, disturbance{m.at, m.what})
 	}
 	return all
+}
+
+// bareSince is when a relay's metadata was refused, zero when it never was. Such a relay sends none any more: orders that
+// are done behind one that is not are done again by the next owner.
+func (u *unit) bareSince() time.Time {
+	for _, m := range u.log.when(commitFailed) {
+		if strings.Contains(m.err, kerr.OffsetMetadataTooLarge.Message) {
+			return m.at
+		}
+	}
+	return time.Time{}
+}
+
+// takenBack tells whether a commit before the second request no longer said that an order is done, as its relay sends no
+// metadata any more. That relay need not be the one that had done the order: it may have heard so from its metadata.
+func (l *ledger) takenBack(s *shopper, again request) bool {
+	var known, taken bool
+	for _, c := range l.commits {
+		if c.partition != s.place.partition || !c.at.Before(again.at) {
+			continue
+		}
+		if c.covers(s.place.offset) {
+			known, taken = true, false
+			continue
+		}
+		taken = known && slices.ContainsFunc(l.all(), func(u *unit) bool {
+			bare := u.bareSince()
+			return u.name == c.relay && !bare.IsZero() && !c.at.Before(bare)
+		})
+	}
+	return taken
 }
 
 // aftermath is how long after Kafka's recovery its clients may still wait before they try again.
@@ -129,7 +153,7 @@ func (l *ledger) checkDuplicates() (duplicates, bound int) {
 			duplicates++
 			switch other := before.relay != again.relay; {
 			case other && hands[before.relay][s.id]:
-			case other && (l.outlived(before) || l.outlived(again)), l.unheard(before):
+			case other && (l.outlived(before) || l.outlived(again) || l.takenBack(s, again)), l.unheard(before):
 				bound++
 			default:
 				l.found(boundedDuplicates, "%s (%s) was acknowledged to %s at %v, and to %s again at %v, which no disturbance explains", s.id, s.kind,
