@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,19 +18,27 @@ func acting(token string) (change func(*Config), done *int, log *bytes.Buffer) {
 	return func(c *Config) {
 		c.Token, c.Log = token, slog.New(slog.NewTextHandler(log, nil))
 		c.Actions = map[string]Action{
-			"sending/hold": func(func(string) string) (any, error) {
+			"sending/hold": func(context.Context, func(string) string) (any, error) {
 				*done++
 				return map[string]bool{"held": true}, nil
 			},
-			"held/{stage}/stop": func(path func(string) string) (any, error) {
+			"held/{stage}/stop": func(_ context.Context, asked func(string) string) (any, error) {
 				*done++
-				return map[string]string{"stage": path("stage")}, nil
+				return map[string]string{"stage": asked("stage"), "why": asked("why")}, nil
 			},
-			"held/{stage}/release": func(path func(string) string) (any, error) {
-				if path("stage") == "broken" {
+			"held/{stage}/release": func(ctx context.Context, asked func(string) string) (any, error) {
+				switch asked("stage") {
+				case "broken":
 					return nil, errors.New("it is broken")
+				case "taken":
+					return nil, fmt.Errorf("%w: somebody has it", ErrConflict)
+				case "vague":
+					return nil, fmt.Errorf("%w: why is missing", ErrMisasked)
+				case "slow":
+					<-ctx.Done()
+					return nil, ctx.Err()
 				}
-				return nil, fmt.Errorf("%w: stage %q", ErrNoSuch, path("stage"))
+				return nil, fmt.Errorf("%w: stage %q", ErrNoSuch, asked("stage"))
 			},
 		}
 	}, done, log
@@ -91,7 +100,11 @@ func TestActions(t *testing.T) {
 		body   string
 		log    string
 	}{
-		"WithAWildcard":    {"/actions/held/cj/stop", 200, "{\"stage\":\"cj\"}\n", `level=WARN msg="operator action" action=/actions/held/cj/stop remote=`},
+		"WithAWildcard":    {"/actions/held/cj/stop", 200, "{\"stage\":\"cj\",\"why\":\"\"}\n", `level=WARN msg="operator action" action=/actions/held/cj/stop remote=`},
+		"WithAQuery":       {"/actions/held/cj/stop?why=so&stage=decode", 200, "{\"stage\":\"cj\",\"why\":\"so\"}\n", `action=/actions/held/cj/stop remote=`},
+		"InConflict":       {"/actions/held/taken/release", 409, "this cannot be done now: somebody has it\n", `msg="operator action failed"`},
+		"Misasked":         {"/actions/held/vague/release", 400, "this cannot be asked: why is missing\n", `msg="operator action failed"`},
+		"ThatTakesForEver": {"/actions/held/slow/release", 500, "context deadline exceeded\n", `msg="operator action failed"`},
 		"NoSuchThing":      {"/actions/held/x/release", 404, "there is no such thing: stage \"x\"\n", `msg="operator action failed" action=/actions/held/x/release remote=`},
 		"ThatFails":        {"/actions/held/broken/release", 500, "it is broken\n", `msg="operator action failed" action=/actions/held/broken/release remote=`},
 		"UnknownAction":    {"/actions/sending/explode", 404, "", ""},

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Config sets a Server. Every field but Key, Token, Troubles, Clicks, Forget and Actions is needed.
+// Config sets a Server. Every field but Key, Token, Troubles, Clicks, Letters, Forget and Actions is needed.
 type Config struct {
 	// Key is the configuration's key that Listen came from, for errors. Empty means admin.listen.
 	Key string
@@ -39,6 +39,9 @@ type Config struct {
 	// Clicks is asked at every /clicks, by several requests at once, and may wait until ctx ends. Its error is
 	// shown, so no click id may be in it. Without Clicks there is no such page.
 	Clicks func(ctx context.Context, session string, at time.Time) (SessionClicks, error)
+	// Letters is asked at every /letters, by several requests at once, and may wait until ctx ends. Its error is shown.
+	// Without Letters there is no such page.
+	Letters func(ctx context.Context, asked AskedLetters) (Letters, error)
 	// Forget is asked at every POST to /sessions/forget, and may wait until ctx ends. Its error is shown, so no session
 	// may be in it; a *schema.FieldError is the asker's fault. Without Forget there is no such page.
 	Forget func(ctx context.Context, session string) error
@@ -138,6 +141,9 @@ func (s *Server) routes() http.Handler {
 	}))
 	if s.config.Clicks != nil {
 		mux.Handle("GET /clicks", s.guarded(s.clicks))
+	}
+	if s.config.Letters != nil {
+		mux.Handle("GET /letters", s.guarded(s.letters))
 	}
 	if s.config.Forget != nil {
 		mux.Handle("POST "+ForgetPath, s.action(s.forget))

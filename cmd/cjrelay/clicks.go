@@ -12,8 +12,6 @@ import (
 	"github.com/cjrelay/cjrelay/console"
 	"github.com/cjrelay/cjrelay/internal/config"
 	"github.com/cjrelay/cjrelay/internal/relay"
-	"github.com/cjrelay/cjrelay/schema"
-	"github.com/cjrelay/cjrelay/sessions"
 )
 
 // clicksCmd is `cjrelay clicks`.
@@ -102,32 +100,7 @@ func (c *clicksGetCmd) find(ctx context.Context, cfg config.Config, stdio *stdio
 	if ctx.Err() != nil {
 		return found, "", errInterrupted
 	}
-	return sessionClicks(string(c.Session), at, console.SourceTopic, seen), "topic " + cfg.Clicks.Topic, err
+	return relay.ShownClicks(string(c.Session), at, console.SourceTopic, seen), "topic " + cfg.Clicks.Topic, err
 }
 
 var errInterrupted = errors.New("interrupted")
-
-// clicksPage is what the console asks for a session's clicks.
-func clicksPage(processor *relay.Relay) func(context.Context, string, time.Time) (console.SessionClicks, error) {
-	return func(ctx context.Context, session string, at time.Time) (console.SessionClicks, error) {
-		found, err := processor.Look(ctx, session, at)
-		if errors.Is(err, sessions.ErrElsewhere) {
-			err = fmt.Errorf("%w: %w", console.ErrElsewhere, err)
-		}
-		return sessionClicks(session, at, console.SourceTable, found), err
-	}
-}
-
-func sessionClicks(session string, at time.Time, source string, found sessions.Finding) console.SessionClicks {
-	shown := console.SessionClicks{
-		Session: session, At: at, Source: source, Clicks: []console.SessionClick{}, Erased: found.Erased, Invalid: found.Spoiled,
-		Verdict: console.SessionVerdict{Outcome: schema.Unattributed, Reason: found.Reason},
-	}
-	if found.Reason == "" {
-		shown.Verdict = console.SessionVerdict{Outcome: schema.Acknowledged, Reason: schema.ReasonJoined, CJEvent: found.Click.ID}
-	}
-	for _, click := range found.Clicks {
-		shown.Clicks = append(shown.Clicks, console.SessionClick{CJEvent: click.ID, CapturedAt: click.CapturedAt.UTC()})
-	}
-	return shown
-}

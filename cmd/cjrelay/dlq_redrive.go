@@ -10,11 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
-
-	"github.com/cjrelay/cjrelay/internal/config"
 	"github.com/cjrelay/cjrelay/internal/letters"
+	"github.com/cjrelay/cjrelay/internal/relay"
 	"github.com/cjrelay/cjrelay/internal/version"
 	"github.com/cjrelay/cjrelay/schema"
 )
@@ -119,7 +116,7 @@ func (d *desk) judgeMended(ctx context.Context, report *redriveReport, mended ma
 }
 
 func (c *dlqRedriveCmd) execute(ctx context.Context, d *desk, stdio *stdio, report *redriveReport, mended map[letters.Place]letters.Mended) error {
-	home, err := d.home(ctx)
+	home, err := relay.Home(ctx, d.client, d.config, d.decode)
 	if err != nil {
 		return err
 	}
@@ -134,33 +131,6 @@ func (c *dlqRedriveCmd) execute(ctx context.Context, d *desk, stdio *stdio, repo
 	gone, refused, err := redriver.Run(ctx, report.Redriven)
 	report.Redriven, report.Refused = gone, append(report.Refused, refused...)
 	return err
-}
-
-// home finds the partition of an order where orders and clicks are co-partitioned: that of its session, wherever its
-// own producer had put it. Otherwise orders stay where they were.
-func (d *desk) home(ctx context.Context) (func(context.Context, *kgo.Record) int32, error) {
-	if d.config.Clicks.Join != config.JoinCopartitioned {
-		return nil, nil
-	}
-	partitioner, err := schema.NewPartitioner(d.config.Clicks.Partitioner)
-	if err != nil {
-		return nil, err
-	}
-	topics, err := kadm.NewClient(d.client).ListTopics(ctx, d.config.Orders.Topic)
-	if err == nil {
-		err = topics.Error()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("asking for topic %s: %w", d.config.Orders.Topic, err)
-	}
-	partitions := len(topics[d.config.Orders.Topic].Partitions)
-	return func(ctx context.Context, record *kgo.Record) int32 {
-		order, err := d.decode(ctx, record.Value)
-		if err != nil || order.SessionID == "" {
-			return record.Partition
-		}
-		return int32(partitioner([]byte(order.SessionID), partitions))
-	}, nil
 }
 
 func (c *dlqRedriveCmd) print(stdio *stdio, report redriveReport) error {

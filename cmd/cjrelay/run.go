@@ -43,7 +43,7 @@ func (c *runCmd) Run(ctx context.Context, stdio *stdio) error {
 	admin, err := console.Listen(console.Config{
 		Listen: cfg.Admin.Listen, Token: cfg.Admin.Token.Reveal(), Metrics: metrics,
 		Ready: func() []console.Check { return checks(processor.Ready()) }, Version: version.String(), Settings: settings,
-		Clicks: clicksPage(processor), Relay: processor, Actions: actions(processor), Log: log,
+		Clicks: processor.Clicks, Letters: processor.Letters, Relay: processor, Actions: relay.Actions(processor), Log: log,
 	})
 	if err != nil {
 		return err

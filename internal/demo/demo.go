@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/cjrelay/cjrelay/console"
+	"github.com/cjrelay/cjrelay/internal/relay"
 	"github.com/cjrelay/cjrelay/internal/version"
 )
 
@@ -130,9 +132,12 @@ func (o *Options) listen(s *story) (*console.Server, error) {
 	}
 	process := prometheus.NewRegistry()
 	process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	// A page of anybody's in a browser here can reach this port under a name of its own: a token that is in the program
+	// would be no token.
+	s.token = rand.Text()
 	cfg := console.Config{
-		Listen: o.Admin, Metrics: prometheus.Gatherers{process, s.relays}, Ready: s.relays.ready, Version: version.String(), Settings: settings,
-		Relay: s.relays,
+		Listen: o.Admin, Token: s.token, Metrics: prometheus.Gatherers{process, s.relays}, Ready: s.relays.ready, Version: version.String(), Settings: settings,
+		Relay: s.relays, Clicks: s.relays.clicks, Letters: s.relays.letters, Actions: relay.Actions(s.relays), Log: s.relays.log,
 	}
 	admin, err := console.Listen(cfg)
 	switch {

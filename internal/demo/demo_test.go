@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -17,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cjrelay/cjrelay/console"
 )
 
 // hurried tells the whole story in a few seconds. Its time-out is long: on a machine that is busy with other tests
@@ -130,6 +133,36 @@ func TestServingStaysReadyUntilTheEnd(t *testing.T) {
 	require.GreaterOrEqual(t, outcomes, o.Orders, "the counts outlive the restart")
 	var ledger Ledger
 	require.NoError(t, json.Unmarshal([]byte(out.String()), &ledger))
+
+	// Its console is a whole one.
+	ask := func(method, path string) (int, string) {
+		request, err := http.NewRequestWithContext(t.Context(), method, "http://"+o.Admin+path, nil)
+		require.NoError(t, err)
+		_, token, _ := strings.Cut(stderr.String(), "ask for this token: ")
+		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(strings.SplitN(token, "\n", 2)[0]))
+		answer, err := client.Do(request)
+		require.NoError(t, err)
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		return answer.StatusCode, string(text)
+	}
+	status, text := ask("GET", "/clicks?session=nobody")
+	require.Equal(t, 200, status, text)
+	status, text = ask("GET", "/letters")
+	require.Equal(t, 200, status, text)
+	var found console.Letters
+	require.NoError(t, json.Unmarshal([]byte(text), &found))
+	require.NotEmpty(t, found.Letters)
+	place := found.Letters[0].Letter
+	status, text = ask("POST", fmt.Sprintf("/actions/letters/%d/%d/redrive", place.Partition, place.Offset))
+	require.Equal(t, 200, status, text)
+	status, text = ask("POST", "/actions/letters/redrive?reason="+found.Letters[0].Reason)
+	require.Contains(t, []int{200, 404}, status, text)
+	for _, action := range []string{"sending/hold", "sending/resume", "held/cj/stop", "held/cj/release"} {
+		status, text = ask("POST", "/actions/"+action)
+		require.Equal(t, 200, status, text)
+	}
 	stop()
 	require.NoError(t, <-ended)
 }

@@ -36,6 +36,8 @@ type story struct {
 	till    *till
 	clerk   *clerk
 	console string
+	// token is what the console's actions ask for.
+	token string
 
 	mu    sync.Mutex
 	phase phase

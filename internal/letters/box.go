@@ -24,7 +24,7 @@ type Box struct {
 	Unnamed int
 
 	client *kgo.Client
-	extent extent.Extent
+	topic  string
 }
 
 // Open reads the topic. With a decoder the letters have their orders' ids.
@@ -33,7 +33,7 @@ func Open(ctx context.Context, client *kgo.Client, topic string, decode schema.O
 	if err != nil {
 		return nil, err
 	}
-	b := &Box{client: client, extent: whole}
+	b := &Box{client: client, topic: topic}
 	notes := map[Place]*Redriven{}
 	var mu sync.Mutex
 	// Once the registry does not answer, each letter more would wait as long for nothing.
@@ -97,32 +97,15 @@ func orderID(ctx context.Context, decode schema.OrderDecoder, value []byte) (id 
 // Fetch hands each of these letters to one call with its record, those of one partition in their order and all of
 // them one after another. Letters that retention takes meanwhile are left out.
 func (b *Box) Fetch(ctx context.Context, chosen []Letter, each func(Letter, *kgo.Record) error) error {
-	wanted := map[int32]map[int64]Letter{}
-	part := extent.Extent{Topic: b.extent.Topic, Partitions: map[int32]extent.Range{}}
-	for _, l := range chosen {
-		at := l.Place
-		if wanted[at.Partition] == nil {
-			wanted[at.Partition] = map[int64]Letter{}
-			part.Partitions[at.Partition] = extent.Range{From: at.Offset, To: at.Offset + 1}
-		}
-		wanted[at.Partition][at.Offset] = l
-		r := part.Partitions[at.Partition]
-		part.Partitions[at.Partition] = extent.Range{From: min(r.From, at.Offset), To: max(r.To, at.Offset+1)}
+	return fetchLetters(ctx, b.client, b.topic, chosen, each)
+}
+
+func fetchLetters(ctx context.Context, client *kgo.Client, topic string, chosen []Letter, each func(Letter, *kgo.Record) error) error {
+	letters, places := map[Place]Letter{}, make([]Place, len(chosen))
+	for i, l := range chosen {
+		letters[l.Place], places[i] = l, l.Place
 	}
-	var mu sync.Mutex
-	return part.Read(ctx, b.client, func(batch extent.Batch) error {
-		for _, record := range batch.Records {
-			letter, is := wanted[batch.Partition][record.Offset]
-			if !is {
-				continue
-			}
-			mu.Lock()
-			err := each(letter, record)
-			mu.Unlock()
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+	return fetch(ctx, client, topic, places, func(record *kgo.Record) error {
+		return each(letters[Place{topic, record.Partition, record.Offset}], record)
 	})
 }

@@ -41,7 +41,7 @@ func (b *Box) Export(ctx context.Context, chosen []Letter, dir, extension string
 		return nil, err
 	}
 	chosen = slices.DeleteFunc(slices.Clone(chosen), func(l Letter) bool { return !l.HasValue() })
-	list := manifest{Version: manifestVersion, Topic: b.extent.Topic, Letters: []exported{}}
+	list := manifest{Version: manifestVersion, Topic: b.topic, Letters: []exported{}}
 	err = b.Fetch(ctx, chosen, func(l Letter, record *kgo.Record) error {
 		file := fmt.Sprintf("%d-%d.%s", l.Place.Partition, l.Place.Offset, extension)
 		list.Letters = append(list.Letters, exported{File: file, SHA256: hashOf(record.Value), Letter: l})

@@ -35,7 +35,8 @@ func refusal(l Letter, orders string, force bool) string {
 	case l.Order.Topic != orders:
 		return fmt.Sprintf("is of topic %s, and orders.topic is %s", l.Order.Topic, orders)
 	case l.Redrives >= MaxRedrives && !force:
-		return fmt.Sprintf("was sent again %d times and came back each time: mend what it is rejected for, then insist with --force", l.Redrives)
+		return fmt.Sprintf("was sent again %d times and came back each time: mend what it is rejected for, then insist with "+
+			"`cjrelay dlq redrive %d/%d --force --execute`", l.Redrives, l.Place.Partition, l.Place.Offset)
 	}
 	return ""
 }

@@ -34,6 +34,7 @@ type Relay struct {
 	client   *postback.Client
 	gate     *breaker.Gate
 	consumer *consumer.Consumer
+	desk     *desk
 }
 
 // New checks what can be checked without a connection.
@@ -76,6 +77,7 @@ func assemble(cfg config.Config, log *slog.Logger, wiring Wiring, change func(*c
 	change(&settings)
 	return &Relay{
 		config: cfg, log: log, kafka: parts.kafka, clicks: parts.clicks, table: parts.Table, client: client, gate: gate, consumer: consumer.New(settings),
+		desk: newDesk(cfg, parts.kafka, parts.Decode, log),
 	}, nil
 }
 
@@ -118,6 +120,7 @@ func (r *Relay) Run(ctx context.Context) (err error) {
 	defer r.client.Close()
 	defer func() { err = errors.Join(err, r.clicks.Close()) }()
 	defer r.table.Close()
+	defer r.desk.close()
 	switch err := r.checkTopics(ctx); {
 	case err != nil && ctx.Err() != nil:
 		return nil // told to stop before there was anything to stop

@@ -1,6 +1,7 @@
-package main
+package relay
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -9,12 +10,14 @@ import (
 	"github.com/cjrelay/cjrelay/consumer"
 )
 
-// operated is what an operator may change while it runs; *relay.Relay is.
-type operated interface {
+// Operated is what an operator may change while it runs; a Relay is.
+type Operated interface {
 	HoldSending() consumer.Sending
 	ResumeSending() consumer.Sending
 	ReleaseHeld(stage string) (consumer.Held, error)
 	StopHeld(stage string) (consumer.Held, error)
+	RedriveLetter(ctx context.Context, partition, offset string) (Redrive, error)
+	RedriveReason(ctx context.Context, reason string) (Redrive, error)
 }
 
 // sendingAnswer is the answer to actions on sending. Fields may be added to it, and to heldAnswer.
@@ -36,18 +39,24 @@ type heldAnswer struct {
 	Stopped bool `json:"stopped"`
 }
 
-// actions are what an operator may have the processor do.
-func actions(o operated) map[string]console.Action {
+// Actions are what an operator may have the processor do, by their paths.
+func Actions(o Operated) map[string]console.Action {
 	return map[string]console.Action{
 		"sending/hold":         sending(o.HoldSending),
 		"sending/resume":       sending(o.ResumeSending),
 		"held/{stage}/release": held(o.ReleaseHeld),
 		"held/{stage}/stop":    held(o.StopHeld),
+		"letters/{partition}/{offset}/redrive": func(ctx context.Context, asked func(string) string) (any, error) {
+			return o.RedriveLetter(ctx, asked("partition"), asked("offset"))
+		},
+		"letters/redrive": func(ctx context.Context, asked func(string) string) (any, error) {
+			return o.RedriveReason(ctx, asked("reason"))
+		},
 	}
 }
 
 func sending(do func() consumer.Sending) console.Action {
-	return func(func(string) string) (any, error) {
+	return func(context.Context, func(string) string) (any, error) {
 		now := do()
 		answer := sendingAnswer{Sending: "on", Changed: now.Changed}
 		if !now.Held.IsZero() {
@@ -58,8 +67,8 @@ func sending(do func() consumer.Sending) console.Action {
 }
 
 func held(do func(stage string) (consumer.Held, error)) console.Action {
-	return func(path func(string) string) (any, error) {
-		stage := path("stage")
+	return func(_ context.Context, asked func(string) string) (any, error) {
+		stage := asked("stage")
 		now, err := do(stage)
 		var unknown *consumer.UnknownStageError
 		if errors.As(err, &unknown) {
