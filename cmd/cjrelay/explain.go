@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cjrelay/cjrelay/console"
@@ -37,8 +38,9 @@ type explanation struct {
 
 type explainedOutcome struct {
 	schema.OutcomeRecord
-	// Committed tells whether the group's committed offset is past the order: it will not be read again.
-	Committed bool
+	// Committed tells whether the group's committed offset is past the order, so that it will not be read again. It is
+	// nil where the group has no offset: a replay's group is removed when the replay is done.
+	Committed *bool
 }
 
 // MarshalJSON is the outcome as it stands in the topic, and whether it is committed.
@@ -47,7 +49,8 @@ func (o explainedOutcome) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fmt.Appendf(text[:len(text)-1], `,"committed":%t}`, o.Committed), nil
+	committed, err := json.Marshal(o.Committed)
+	return fmt.Appendf(text[:len(text)-1], `,"committed":%s}`, committed), err
 }
 
 // errNotKnown: neither topic nor process knows the order.
@@ -120,11 +123,13 @@ func readOutcomes(ctx context.Context, cfg config.Config, stdio *stdio, orderID 
 			continue
 		}
 		offsets, err := kadm.NewClient(client).FetchOffsetsForTopics(ctx, outcome.Group, outcome.Topic)
-		if err != nil {
+		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 			return nil, fmt.Errorf("offsets of group %s: %w", outcome.Group, err)
 		}
-		at, ok := offsets.Lookup(outcome.Topic, outcome.Partition)
-		explained[i].Committed = ok && at.At > outcome.Offset
+		if at, ok := offsets.Lookup(outcome.Topic, outcome.Partition); ok && at.At >= 0 {
+			past := at.At > outcome.Offset
+			explained[i].Committed = &past
+		}
 	}
 	return slices.Clip(explained), nil
 }

@@ -70,8 +70,11 @@ func ending(kind schema.Kind, reason schema.Reason) string {
 	return words
 }
 
-func committedOrNot(committed bool) string {
-	if committed {
+func committedOrNot(committed *bool) string {
+	switch {
+	case committed == nil:
+		return "which has no offset there"
+	case *committed:
 		return "committed"
 	}
 	return "not committed yet"

@@ -127,6 +127,8 @@ func TestReplayOfTheUnattributedSendsLateClicksOnce(t *testing.T) {
 	require.Zero(t, report.Total.ToDo)
 	require.Len(t, m.cj.ReceivedOf("ORD-2"), 1)
 	m.outcomes(t, 7)
+	// The replay's group is gone with its offsets.
+	require.Regexp(t, `group \S+\.replay\.\S+, which has no offset there`, m.verb(t, exitDone, "explain", "ORD-2").out)
 }
 
 // An order that was acknowledged keeps its click, whatever has come since, and is sent byte for byte as it was.
