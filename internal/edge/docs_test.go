@@ -2,9 +2,11 @@ package edge
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -67,5 +69,22 @@ func TestSnippetsOfTheDocumentation(t *testing.T) {
 		require.NoError(t, os.WriteFile(overlay, text, 0o600))
 		output, err := exec.CommandContext(t.Context(), "go", "build", "-overlay", overlay, "-o", filepath.Join(folder, "shop"), "./snippet").CombinedOutput()
 		require.NoError(t, err, string(output))
+	})
+
+	t.Run("MetricsAreThere", func(t *testing.T) {
+		t.Parallel()
+		page, err := os.ReadFile("../../docs/edge.md")
+		require.NoError(t, err)
+		shop := open(t, http.NotFoundHandler())
+		proxies := open(t, nil, func(c *config.Config) { c.Capture.TrustedProxies = []string{"127.0.0.1"} })
+		_, there := shop.admin(t, http.MethodGet, "/metrics", "", "")
+		_, more := proxies.admin(t, http.MethodGet, "/metrics", "", "")
+		_, table, _ := strings.Cut(string(page), "\n## Metrics\n")
+		table, _, _ = strings.Cut(table, "\n## ")
+		names := regexp.MustCompile("`(cjrelay_capture)?(_[a-z_]+)").FindAllStringSubmatch(table, -1)
+		require.Greater(t, len(names), 15)
+		for _, name := range names {
+			require.True(t, strings.Contains(there+more, "# TYPE cjrelay_capture"+name[2]+" "), name[2])
+		}
 	})
 }
