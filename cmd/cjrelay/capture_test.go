@@ -125,4 +125,13 @@ func TestLintChecksTheEdgeWhereItIsConfigured(t *testing.T) {
 	require.Equal(t, exitDone, call(t, "", "lint").code)
 	require.NoError(t, os.WriteFile("cjrelay.yaml", []byte(relay+"capture: {session_cookie: sid}\n"), 0o600))
 	require.Contains(t, call(t, "", "lint").err, "capture.upstream: not set")
+
+	// The machine of an edge need not know the account at CJ, nor the registry of the orders.
+	const edge = "clicks: {format: json}\ncapture: {session_cookie: sid, upstream: 'http://127.0.0.1:3000'}\n"
+	require.NoError(t, os.WriteFile("cjrelay.yaml", []byte(edge), 0o600))
+	got := call(t, "", "lint")
+	require.Equal(t, exitDone, got.code, got.err)
+	require.Contains(t, got.err, "valid for an edge; it sends no orders")
+	require.NoError(t, os.WriteFile("cjrelay.yaml", []byte(edge+"cj: {enterprise_id: '1'}\n"), 0o600))
+	require.Contains(t, call(t, "", "lint").err, "cj.actions: not set")
 }

@@ -59,7 +59,7 @@ func (c *clicksGetCmd) Run(ctx context.Context, stdio *stdio) error {
 			return &usageError{"--at " + err.Error()}
 		}
 	}
-	cfg, err := c.load(config.ForReading)
+	cfg, err := c.load(config.ForClicks)
 	if err != nil {
 		return err
 	}

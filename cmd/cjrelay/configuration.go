@@ -15,17 +15,22 @@ type configFlag struct {
 
 // load reads and checks the configuration for a purpose.
 func (f configFlag) load(purpose config.Purpose) (config.Config, error) {
+	cfg, err := f.read()
+	if err != nil {
+		return config.Config{}, err
+	}
+	return cfg, cfg.Validate(purpose)
+}
+
+// read is load before anything is validated.
+func (f configFlag) read() (config.Config, error) {
 	path := f.Config
 	if path == "" {
 		if _, err := os.Stat("cjrelay.yaml"); err == nil {
 			path = "cjrelay.yaml"
 		}
 	}
-	cfg, err := config.Load(path, os.Environ())
-	if err != nil {
-		return config.Config{}, err
-	}
-	return cfg, cfg.Validate(purpose)
+	return config.Load(path, os.Environ())
 }
 
 // newLog makes the process's log as configured; the values were checked with the configuration.

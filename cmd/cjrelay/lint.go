@@ -14,12 +14,20 @@ type lintCmd struct {
 
 // Run checks the configuration.
 func (c *lintCmd) Run(stdio *stdio) error {
-	cfg, err := c.load(config.ForRun)
+	cfg, err := c.read()
 	if err != nil {
 		return err
 	}
+	verdict, purposes := "the configuration is valid", []config.Purpose{config.ForRun}
 	if cfg.Capture.Configured() {
-		if err := cfg.Validate(config.ForCapture); err != nil {
+		purposes = append(purposes, config.ForCapture)
+		if cfg.CJ.EnterpriseID == "" && len(cfg.CJ.Actions) == 0 {
+			verdict = "the configuration is valid for an edge; it sends no orders: cj.enterprise_id and cj.actions are not set"
+			purposes = purposes[1:]
+		}
+	}
+	for _, purpose := range purposes {
+		if err := cfg.Validate(purpose); err != nil {
 			return err
 		}
 	}
@@ -31,6 +39,6 @@ func (c *lintCmd) Run(stdio *stdio) error {
 		_, err = stdio.Out.Write(text)
 		return err
 	}
-	_, err = fmt.Fprintln(stdio.Err, "the configuration is valid")
+	_, err = fmt.Fprintln(stdio.Err, verdict)
 	return err
 }

@@ -175,9 +175,6 @@ func (e Capture) checkConsent(c *checker) {
 
 // checkEdge is what `cjrelay capture` cannot do without.
 func (cfg Config) checkEdge(c *checker) {
-	if cfg.Registry.URL == "" && cfg.Clicks.Format == Avro {
-		c.missing("registry.url", "clicks in avro need the schema registry", "set it, or set clicks.format to what the topic holds")
-	}
 	if cfg.Capture.Upstream == "" && len(cfg.Capture.TrustedProxies) == 0 {
 		c.missing("capture.upstream", "the edge needs a shop to stand in front of, or proxies that may ask it",
 			"set it, or list those proxies in capture.trusted_proxies")

@@ -18,9 +18,11 @@ type Purpose uint8
 const (
 	// ForRun needs everything that reads orders and sends them: run, lint, dry-run, replay, redriving.
 	ForRun Purpose = iota
-	// ForReading needs what decodes orders and clicks, and no account at CJ: status, explain, clicks, dlq.
+	// ForReading needs what decodes orders and clicks, and no account at CJ: dlq.
 	ForReading
-	// ForTopics needs the cluster and the topics' names.
+	// ForClicks needs what decodes clicks, and may be an edge's configuration: clicks get.
+	ForClicks
+	// ForTopics needs the cluster and the topics' names: topics, status, explain, clicks forget.
 	ForTopics
 	// ForPreview needs the account at CJ and nothing of Kafka: preview, qa.
 	ForPreview
@@ -56,6 +58,9 @@ func (cfg Config) checkPurpose(c *checker, purpose Purpose) {
 			c.missing("registry.url", "topics in avro need the schema registry",
 				"set it, or set orders.format and clicks.format to what the topics hold")
 		}
+	}
+	if (purpose == ForClicks || purpose == ForCapture) && cfg.Registry.URL == "" && cfg.Clicks.Format == Avro {
+		c.missing("registry.url", "clicks in avro need the schema registry", "set it, or set clicks.format to what the topic holds")
 	}
 	if purpose == ForCapture {
 		cfg.checkEdge(c)

@@ -20,7 +20,7 @@ func working() Config {
 	return cfg
 }
 
-var purposes = []Purpose{ForRun, ForReading, ForTopics, ForPreview, ForCapture}
+var purposes = []Purpose{ForRun, ForReading, ForClicks, ForTopics, ForPreview, ForCapture}
 
 func TestValidate(t *testing.T) {
 	t.Parallel()
@@ -41,8 +41,12 @@ func TestValidate(t *testing.T) {
 		requireProblems(t, Default().Validate(ForReading), registry)
 		requireProblems(t, Default().Validate(ForPreview), enterprise, actions)
 		require.NoError(t, Default().Validate(ForTopics))
-		requireProblems(t, Default().Validate(ForCapture),
-			`registry.url: not set: clicks in avro need the schema registry: set it, or set clicks.format to what the topic holds`,
+		clicks := `registry.url: not set: clicks in avro need the schema registry: set it, or set clicks.format to what the topic holds`
+		requireProblems(t, Default().Validate(ForClicks), clicks)
+		edge := Default()
+		edge.Clicks.Format = JSON
+		require.NoError(t, edge.Validate(ForClicks), "an edge's file does not say what orders are in")
+		requireProblems(t, Default().Validate(ForCapture), clicks,
 			`capture.upstream: not set: the edge needs a shop to stand in front of, or proxies that may ask it: set it, or list those proxies in capture.trusted_proxies`)
 	})
 
