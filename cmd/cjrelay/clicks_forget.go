@@ -43,18 +43,20 @@ func (c *clicksForgetCmd) Run(ctx context.Context, stdio *stdio) error {
 	if err != nil {
 		return err
 	}
-	edges := c.Edge
+	key, edges := "--edge", c.Edge
 	if len(edges) == 0 {
-		edges = []string{cfg.Capture.AdminListen}
+		key, edges = "capture.admin_listen", []string{cfg.Capture.AdminListen}
 	}
 	for _, address := range edges {
-		err := askEdge(ctx, address, cfg.Admin.Token, string(c.Session))
+		err := askEdge(ctx, adminPort{key, address, cfg.Admin.Token}, string(c.Session))
 		switch {
 		case err == nil:
 			fmt.Fprintf(stdio.Out, "forgotten by the edge at %s\n", address)
 		case ctx.Err() != nil:
 			return errInterrupted
-		case len(c.Edge) == 0 && errors.Is(err, errNoProcess):
+		case len(c.Edge) > 0 && errors.Is(err, errNoProcess):
+			return fmt.Errorf("%w; clicks in its spool would undo the erasure: start it and call this again", err)
+		case errors.Is(err, errNoProcess):
 			fmt.Fprintf(stdio.Err, "%v; writing to topic %s\n", err, cfg.Clicks.Topic)
 			if err := forgetAlone(ctx, cfg, stdio, string(c.Session)); err != nil {
 				return err
@@ -69,14 +71,14 @@ func (c *clicksForgetCmd) Run(ctx context.Context, stdio *stdio) error {
 }
 
 // askEdge lets a running edge forget the session: behind the clicks that it has taken and not produced yet.
-func askEdge(ctx context.Context, address string, token config.Secret, session string) error {
+func askEdge(ctx context.Context, port adminPort, session string) error {
 	body, err := json.Marshal(console.ForgetRequest{Session: session})
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, adminPatience)
 	defer cancel()
-	response, err := adminPort{"capture.admin_listen", address, token}.do(ctx, http.MethodPost, console.ForgetPath, nil, bytes.NewReader(body))
+	response, err := port.do(ctx, http.MethodPost, console.ForgetPath, nil, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -84,13 +86,13 @@ func askEdge(ctx context.Context, address string, token config.Secret, session s
 	said, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
 	switch {
 	case err != nil:
-		return fmt.Errorf("asking the edge at %s: %w", address, err)
+		return fmt.Errorf("asking the edge at %s: %w", port.address, err)
 	case response.StatusCode == http.StatusNoContent:
 		return nil
 	case response.StatusCode == http.StatusNotFound:
-		return fmt.Errorf("what answers at %s forgets nothing: it is not `cjrelay capture`", address)
+		return fmt.Errorf("what answers at %s forgets nothing: it is not `cjrelay capture`", port.address)
 	}
-	return fmt.Errorf("the edge at %s answers with status %d: %s", address, response.StatusCode, strings.TrimSpace(string(said)))
+	return fmt.Errorf("the edge at %s answers with status %d: %s", port.address, response.StatusCode, strings.TrimSpace(string(said)))
 }
 
 // forgetPatience is how long Kafka may take for an erasure where no edge runs.

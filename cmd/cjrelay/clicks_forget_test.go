@@ -30,7 +30,8 @@ func TestClicksForget(t *testing.T) {
 	e.land(t, "s-2", click)
 	got = forget("s-2", "--edge", e.admin+","+nowhere(t))
 	require.Equal(t, exitFailed, got.code, "an edge that was not asked may have the click in its spool")
-	require.Contains(t, got.err, "no process runs")
+	require.Contains(t, got.err, "no process runs at --edge ")
+	require.Contains(t, got.err, "start it and call this again")
 	erased("s-2")
 
 	require.Equal(t, exitFailed, forget("s 3").code)
