@@ -47,11 +47,13 @@ func (s *Server) pageRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", s.page)
 	for name, kind := range map[string]string{
 		"console.js": "text/javascript; charset=utf-8", "ribbon.js": "text/javascript; charset=utf-8", "orders.js": "text/javascript; charset=utf-8",
-		"console.css": "text/css; charset=utf-8", "icon.svg": "image/svg+xml",
+		"charts.js": "text/javascript; charset=utf-8", "letters.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml",
+		"console.css": "text/css; charset=utf-8",
 	} {
 		mux.HandleFunc("GET /page/"+name, func(w http.ResponseWriter, _ *http.Request) { s.file(w, "page/"+name, kind, http.StatusOK) })
 	}
 	mux.Handle("GET /state", s.guarded(s.statePage))
+	mux.Handle("GET /history", s.guarded(s.historyPage))
 	mux.Handle("GET /events", s.guarded(s.events))
 	mux.Handle("GET /orders", s.guarded(s.orders))
 }

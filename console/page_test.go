@@ -49,7 +49,7 @@ func TestPageIsThereOnLoopback(t *testing.T) {
 func TestPageNeedsTheTokenElsewhere(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := setup(t, "192.0.2.7", func(c *Config) { withRelay(c); c.Token = token })
-		for _, path := range []string{"/", "/state", "/events", "/orders"} {
+		for _, path := range []string{"/", "/state", "/history", "/events", "/orders"} {
 			response, body := b.ask(t, "GET", path, "")
 			require.Equal(t, http.StatusUnauthorized, response.StatusCode, path)
 			require.Equal(t, "Bearer", response.Header.Get("WWW-Authenticate"), path)

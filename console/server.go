@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"syscall"
 	"time"
 
@@ -61,6 +62,7 @@ type Server struct {
 	server   *http.Server
 	// stopping is closed when the port is about to close: pages that are open must let go of it.
 	stopping chan struct{}
+	past     past
 }
 
 const (
@@ -116,7 +118,14 @@ func (s *Server) Serve(ctx context.Context) error {
 			_ = s.server.Close()
 		}
 	})
+	remembering, forget := context.WithCancel(ctx)
+	var samples sync.WaitGroup
+	if s.config.Relay != nil {
+		samples.Go(func() { s.remember(remembering) })
+	}
 	err := s.server.Serve(s.listener)
+	forget()
+	samples.Wait()
 	if !keep() {
 		<-stopped
 	}

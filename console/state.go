@@ -106,6 +106,10 @@ type Clicks struct {
 // Counts only grow while the process lives: a rate is the difference of two.
 type Counts struct {
 	Outcomes []OutcomeCount `json:"outcomes"`
+	// Acknowledged is how many orders CJ acknowledged, Failed how many attempts had an answer that is no receipt and no
+	// rejection, or none.
+	Acknowledged int64 `json:"acknowledged"`
+	Failed       int64 `json:"failed"`
 	// Attempts by the class of CJ's answer.
 	Attempts map[string]int64 `json:"attempts"`
 	// Latency has, for each bound in seconds, how many attempts took at most that long.
@@ -137,13 +141,20 @@ func (s *Server) state() State {
 		}
 		now.Ready = append(now.Ready, one)
 	}
-	now.Counts = Counts{Outcomes: []OutcomeCount{}, Attempts: map[string]int64{}, Latency: []Bucket{}}
+	now.Counts = s.counts()
+	return now
+}
+
+// counts gathers the metrics.
+func (s *Server) counts() Counts {
+	all := Counts{Outcomes: []OutcomeCount{}, Attempts: map[string]int64{}, Latency: []Bucket{}}
 	// What fails to be gathered is shown by /metrics, too; the page has the rest.
 	families, _ := s.config.Metrics.Gather()
 	for _, family := range families {
-		now.Counts.take(family)
+		all.take(family)
 	}
-	return now
+	all.settle()
+	return all
 }
 
 // take adds a family of metrics where it is of use.

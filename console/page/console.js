@@ -1,7 +1,9 @@
-// The console: shows what /events and /orders say, and sends what an operator decides.
+// The console: shows what /history, /events, /orders and /letters say, and sends what an operator decides.
 
-import { draw, legend, number, reasons } from "./ribbon.js";
+import { begin, show as charts } from "./charts.js";
+import { news, start } from "./letters.js";
 import { show } from "./orders.js";
+import { draw, legend, number, reasons } from "./ribbon.js";
 
 const $ = id => document.getElementById(id);
 const svg = "http://www.w3.org/2000/svg";
@@ -21,49 +23,6 @@ function login(why) {
     dialog.onclose = () => { const given = $("token").value; $("token").value = ""; decided(given !== "" && given === token); };
     dialog.showModal();
   });
-}
-
-// ---- what a second is compared with: the states of the latest five minutes
-
-const history = [];
-const kept = 300;
-
-const total = (state, ...outcomes) => state.counts.outcomes.filter(o => outcomes.includes(o.outcome)).reduce((sum, o) => sum + o.orders, 0);
-const attempts = (state, good) => Object.entries(state.counts.attempts).filter(([name]) => (name === "acknowledged" || name === "rejected") === good && name !== "cancelled").reduce((sum, [, n]) => sum + n, 0);
-
-function remember(state) {
-  const last = history[history.length - 1];
-  if (last && total(state, "acknowledged") < total(last, "acknowledged")) history.length = 0; // another process
-  history.push(state);
-  if (history.length > kept) history.shift();
-}
-
-const seconds = (a, b) => Math.max((new Date(b.at) - new Date(a.at)) / 1000, 0.001);
-
-function rate(count) {
-  const points = [];
-  for (let i = 1; i < history.length; i++) points.push((count(history[i]) - count(history[i - 1])) / seconds(history[i - 1], history[i]));
-  return points;
-}
-
-function line(id, points) {
-  const most = Math.max(1, ...points);
-  const path = document.createElementNS(svg, "path");
-  path.setAttribute("d", points.map((v, i) => (i ? "L" : "M") + (300 - (points.length - 1 - i)) + " " + (38 - v / most * 36).toFixed(1)).join(""));
-  $(id).replaceChildren(path);
-}
-
-const short = v => v >= 100 ? number(Math.round(v)) : v >= 10 ? v.toFixed(0) : v.toFixed(1);
-
-function latency() {
-  const now = history[history.length - 1], then = history[Math.max(0, history.length - 31)];
-  const before = new Map(then.counts.latency.map(b => [b.seconds, b.attempts]));
-  const buckets = now.counts.latency.map(b => [b.seconds, b.attempts - (history.length > 1 ? before.get(b.seconds) || 0 : 0)]);
-  const all = buckets.length ? buckets[buckets.length - 1][1] : 0;
-  const within = share => { const hit = buckets.find(([, n]) => n >= all * share); return hit ? "≤ " + (hit[0] < 1 ? hit[0] * 1000 + " ms" : hit[0] + " s") : "–"; };
-  $("p50").textContent = all ? within(0.5) : "–";
-  $("p99").textContent = all ? within(0.99) : "–";
-  $("latency-note").textContent = all ? number(all) + " answers, latest 30 seconds" : "no answer in the latest 30 seconds";
 }
 
 // ---- parts of the page
@@ -179,7 +138,6 @@ function outcomes(state) {
 const bytes = n => n > 1 << 30 ? (n / (1 << 30)).toFixed(1) + " GiB" : n > 1 << 20 ? Math.round(n / (1 << 20)) + " MiB" : Math.round(n / 1024) + " KiB";
 
 function render(state) {
-  remember(state);
   $("main").hidden = false;
   $("where").textContent = state.topic + " · group " + state.group;
   $("version").textContent = "cjrelay " + state.version;
@@ -189,12 +147,7 @@ function render(state) {
   troubles(state);
   turns(state);
 
-  const acked = rate(s => total(s, "acknowledged")), failed = rate(s => attempts(s, false));
-  $("acked").textContent = acked.length ? short(mean(acked.slice(-5))) : "–";
-  $("failed").textContent = failed.length ? short(mean(failed.slice(-5))) : "–";
-  line("acked-line", acked);
-  line("failed-line", failed);
-  latency();
+  charts(state);
   const left = state.partitions.reduce((n, p) => n + Object.values(p.counts).reduce((a, b) => a + b, 0) + (p.end >= 0 && p.next >= 0 ? Math.max(0, p.end - p.next) : 0), 0);
   $("lag").textContent = number(left);
   $("memory").textContent = number(state.in_memory);
@@ -205,9 +158,8 @@ function render(state) {
   $("sending-actions").hidden = !state.actions;
   partitions(state);
   outcomes(state);
+  news(state);
 }
-
-const mean = points => points.reduce((a, b) => a + b, 0) / points.length;
 
 // ---- orders
 
@@ -242,6 +194,7 @@ document.addEventListener("click", async event => {
       result.textContent = "That is not the token: try again.";
     } else {
       result.textContent = answer.ok ? "Done." : (await answer.text()).trim();
+      if (answer.ok) button.dispatchEvent(new CustomEvent("answered", { detail: await answer.json() }));
     }
   } catch (error) {
     result.textContent = "The process does not answer: " + error.message;
@@ -254,6 +207,8 @@ document.addEventListener("click", async event => {
 async function follow() {
   for (;;) {
     try {
+      const past = await ask("/history");
+      if (past.ok) begin(await past.json());
       const answer = await ask("/events");
       if (answer.status === 401) {
         pill("ready", "wait", "token needed");
@@ -290,6 +245,13 @@ $("legend").append(...legend.map(([kind, text]) => {
   li.append(i, text);
   return li;
 }));
+start(ask, id => {
+  $("q").value = id;
+  $("only").value = "";
+  orders();
+  $("orders").scrollIntoView();
+  $("q").focus({ preventScroll: true });
+});
 $("search").addEventListener("submit", event => { event.preventDefault(); orders(); });
 $("q").addEventListener("input", orders);
 $("only").addEventListener("change", orders);

@@ -11,7 +11,7 @@ const said = {
 
 const clock = text => new Date(text).toLocaleTimeString("en-GB", { hour12: false }) + "." + String(new Date(text).getMilliseconds()).padStart(3, "0");
 
-function make(tag, kind, ...content) {
+export function make(tag, kind, ...content) {
   const e = document.createElement(tag);
   if (kind) e.className = kind;
   e.append(...content);

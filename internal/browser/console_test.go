@@ -58,6 +58,7 @@ dead_letter: {topic: %s}
 outcomes: {topic: %s}
 cj: {endpoint: %q, enterprise_id: "1234567", actions: {sale: "398210"}}
 breaker: {open: 1s, consecutive_orders: 2}
+delivery: {mass_wait: 100ms}
 admin: {listen: "127.0.0.1:0", token: %q}
 `, o.kafka.Brokers[0], o.topic, o.kafka.Topic(t, "cjevent", 1, map[string]string{"cleanup.policy": "compact"}), folder,
 		o.kafka.Topic(t, "dlq", 1, nil), o.kafka.Topic(t, "outcomes", 1, nil), o.cj.Endpoint(), adminToken), 0o600))
