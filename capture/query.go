@@ -15,8 +15,8 @@ const (
 	maxParameters = 1_000
 )
 
-// clickInQuery returns the click id in a raw query, "" when there is none or it is empty. As in CJ's own tag the first
-// parameter of that name counts, whatever later ones say. landed tells that there was one; the refusal is empty unless
+// clickInQuery returns the click id in a raw query, "" when there is none. As in CJ's own tag the first parameter of that
+// name counts, whatever later ones say; one without a value is absent, since links have it from templates. landed tells that there was one; the refusal is empty unless
 // it is not to be believed.
 func clickInQuery(query string) (id string, landed bool, refused refusal) {
 	if len(query) < len(parameterName) {
@@ -34,11 +34,8 @@ func clickInQuery(query string) (id string, landed bool, refused refusal) {
 		var parameter string
 		parameter, query, _ = strings.Cut(query, "&")
 		name, value, _ := strings.Cut(parameter, "=")
-		if !isParameter(name) {
+		if !isParameter(name) || value == "" {
 			continue
-		}
-		if value == "" {
-			return "", false, ""
 		}
 		if strings.IndexByte(value, '%') >= 0 {
 			decoded, err := url.PathUnescape(value)

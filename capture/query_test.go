@@ -31,6 +31,7 @@ func TestClickInQuery(t *testing.T) {
 		"FirstWins":           {"cjevent=" + clickA + "&CJEVENT=" + clickB, clickA, true, ""},
 		"FirstWinsIfIllegal":  {"cjevent=a-b&CJEVENT=" + clickB, "", true, refusedClickID},
 		"EmptyIsAbsent":       {"cjevent=&x=1", "", false, ""},
+		"BehindAnEmptyOne":    {"cjevent=&a=b&cjevent=" + clickA, clickA, true, ""},
 		"WithoutAnEquals":     {"cjevent&x=1", "", false, ""},
 		"LongerName":          {"cjeventx=1&xcjevent=2&cjevent_sc=3", "", false, ""},
 		"SixtyFour":           {"cjevent=" + strings.Repeat("a", 64), strings.Repeat("a", 64), true, ""},
@@ -60,7 +61,7 @@ func TestClickInQuery(t *testing.T) {
 
 // The oracle is net/url, which is slower and takes everything apart.
 func FuzzClickInQuery(f *testing.F) {
-	for _, query := range []string{"cjevent=" + clickA, "a&b=&CJEVENT=x%41&cjevent=2", "c%6Aevent=1;2", "%63jevent=%zz", "=&&==cjevent="} {
+	for _, query := range []string{"cjevent=" + clickA, "a&b=&CJEVENT=x%41&cjevent=2", "c%6Aevent=1;2", "%63jevent=%zz", "=&&==cjevent=", "cjevent=&cjevent=x"} {
 		f.Add(query)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
@@ -73,7 +74,7 @@ func FuzzClickInQuery(f *testing.F) {
 		for parameter := range strings.SplitSeq(query, "&") {
 			name, value, _ := strings.Cut(parameter, "=")
 			decoded, err := url.PathUnescape(name)
-			if err != nil || len(decoded) != len(parameterName) || !strings.EqualFold(decoded, parameterName) {
+			if err != nil || value == "" || len(decoded) != len(parameterName) || !strings.EqualFold(decoded, parameterName) {
 				continue
 			}
 			if value, err = url.PathUnescape(value); err == nil && schema.ValidClickID(value) == nil {
