@@ -12,7 +12,7 @@ ORDERS ?= 100000
 MINUTES ?= 8
 SEED ?= 0
 # Packages whose tests talk to Kafka; they run on kfake, and on a real cluster when KAFKA_TEST_BROKERS names one.
-KAFKA_PACKAGES := ./cmd/cjrelay ./internal/relay ./internal/topics ./internal/edge ./internal/letters ./internal/extent ./internal/replay ./sessions ./consumer
+KAFKA_PACKAGES := ./cmd/cjrelay ./internal/relay ./internal/topics ./internal/edge ./internal/letters ./internal/outcomes ./internal/extent ./internal/replay ./sessions ./consumer
 
 .PHONY: help
 help: ## list the targets

@@ -10,16 +10,16 @@ const $ = id => document.getElementById(id);
 const advice = {
   rejected: "CJ refused this very order. Mend what the error names, an account, an action tracker or a field, and send it again.",
   parked: "The order itself may be right: it kept failing while others went through, or its time ran out. Retry it when the cause is gone.",
-  malformed: "Its bytes are no order. Mend whoever produced it; these bytes can be mended as files.",
+  malformed: "Its bytes are no order. Mend whoever produced it, so that no more come.",
   unknown_schema: "The schema registry has no usable schema for it. Register that, and send it again.",
-  invalid_order: "A field breaks a rule. Mend whoever produced it; this order can be mended as a file.",
-  unbuildable: "CJ would silently drop what it holds. Mend whoever produced it; this order can be mended as a file.",
+  invalid_order: "A field breaks a rule. Mend whoever produced it, so that no more come.",
+  unbuildable: "CJ would silently drop what it holds. Mend whoever produced it, so that no more come.",
   future: "It was confirmed too far ahead of our clock. Mend the clock, and send it again when its time has come.",
   wrong_partition: "It was not where its session's clicks are. Sent again it goes there; mend the producer's partitioner for those to come.",
   too_large: "The dead-letter topic did not take its bytes, so they are only where the order was.",
 };
 const mendable = new Set(["malformed", "invalid_order", "unbuildable", "rejected"]);
-const mend = "cjrelay dlq export DIR --raw, then cjrelay dlq redrive --mended DIR --execute";
+const mending = () => [" To mend it as a file: ", make("code", "", "cjrelay dlq export DIR --raw"), ", edit the file, ", make("code", "", "cjrelay dlq redrive --mended DIR --execute"), "."];
 
 const words = reason => reason.replaceAll("_", " ");
 const place = p => p.topic + "[" + p.partition + "]@" + p.offset;
@@ -51,7 +51,7 @@ function row(letter) {
     body.push(p);
   } else {
     const next = make("p", "", letter.stuck ? "It is not sent again from here: it " + letter.stuck + "." : advice[letter.reason] || "Mend what the error names, and send it again.");
-    if (mendable.has(letter.reason)) next.append(" ", make("code", "", mend));
+    if (mendable.has(letter.reason)) next.append(...mending());
     body.push(make("h3", "", "What next"), next);
     if (actions && !letter.stuck) body.push(action(verb(letter.reason), "/actions/letters/" + letter.letter.partition + "/" + letter.letter.offset + "/redrive",
       verb(letter.reason) + ": " + (letter.order_id || place(letter.order)) + "? It takes its whole way once more.", answer => {
