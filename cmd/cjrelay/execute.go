@@ -25,6 +25,7 @@ type cli struct {
 	Capture captureCmd `cmd:"" help:"Catch clicks at the shop's edge: as a reverse proxy, or as an endpoint that other proxies ask."`
 	Preview previewCmd `cmd:"" help:"Print the URL that CJ would get for one order. Sends nothing."`
 	Lint    lintCmd    `cmd:"" help:"Check a configuration."`
+	DryRun  dryRunCmd  `cmd:"" name:"dry-run" help:"Ask Kafka, the schema registry and CJ's host what a run will need. Sends no order."`
 	Clicks  clicksCmd  `cmd:"" help:"Look into the clicks, or forget those of a session."`
 	DLQ     dlqCmd     `cmd:"" name:"dlq" help:"List, show and export dead letters, and send their orders again."`
 	Replay  replayCmd  `cmd:"" help:"Do orders once more: by time, offset or duration, only what needs it. Only tells what it would do, unless --execute is given."`
