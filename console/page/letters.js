@@ -144,11 +144,13 @@ function rest(found, many) {
   return p;
 }
 
-function render(found) {
+// render shows what was found. Where nobody has asked, a letter that somebody reads is not taken from under his eyes.
+function render(found, unasked) {
   const sum = chips(found);
   bulk(found);
   note(found);
   const into = $("letters-found"), open = new Set([...into.querySelectorAll("details[open]")].map(d => d.dataset.place));
+  if (unasked && open.size) return;
   const focused = document.activeElement?.closest?.("#letters-found details")?.dataset.place;
   const there = new Set(found.letters.map(l => place(l.letter)));
   const all = [...found.letters, ...[...sent.values()].filter(l => !there.has(place(l.letter)))].sort((a, b) => new Date(b.at) - new Date(a.at));
@@ -159,8 +161,9 @@ function render(found) {
   if (focused) rows.find(r => r.dataset.place === focused)?.firstChild?.focus({ preventScroll: true });
 }
 
-async function look() {
+async function look(unasked) {
   clearTimeout(later);
+  later = 0;
   const mine = ++asking, asked = new URLSearchParams();
   stale = false;
   if ($("letters-q").value.trim()) asked.set("q", $("letters-q").value.trim());
@@ -174,16 +177,19 @@ async function look() {
     if (!answer.ok) throw new Error((await answer.text()).trim());
     const found = await answer.json();
     if (mine !== asking) return;
-    render(found);
+    render(found, unasked);
     if (found.unread) soon(1000);
   } catch (error) {
     $("letters-note").textContent = "The letters cannot be read: " + error.message;
   }
 }
 
+// soon looks in a while, once for all that happens until then.
 function soon(wait) {
-  clearTimeout(later);
-  later = setTimeout(() => { if (inSight && !document.hidden) look(); else stale = true; }, wait);
+  later ||= setTimeout(() => {
+    later = 0;
+    if (inSight && !document.hidden) look(true); else stale = true;
+  }, wait);
 }
 
 // news tells of a state: whether actions can be asked for, and how many letters this process has written.
@@ -193,7 +199,7 @@ export function news(state) {
   actions = state.actions;
   // What is just written is durable a moment later.
   if (written >= 0 && (count !== written || may)) soon(2500);
-  else if (stale && inSight && !document.hidden) look();
+  else if (stale && inSight && !document.hidden) look(true);
   written = count;
 }
 
@@ -202,7 +208,7 @@ export function start(asker, follower) {
   follow = follower;
   new IntersectionObserver(entries => { inSight = entries[entries.length - 1].isIntersecting; }).observe($("letters"));
   let typed = 0;
-  $("letters-q").addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(look, 250); });
+  $("letters-q").addEventListener("input", () => { clearTimeout(typed); typed = setTimeout(() => look(), 250); });
   $("letters-search").addEventListener("submit", event => { event.preventDefault(); look(); });
-  $("letters-renew").addEventListener("click", look);
+  $("letters-renew").addEventListener("click", () => look());
 }

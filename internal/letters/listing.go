@@ -160,7 +160,9 @@ func (i *Index) whole(ctx context.Context, client *kgo.Client, chosen []found) (
 		case note != nil:
 			notes[letter.Place] = note
 		default:
-			letter.Error = strings.Clone(cut(letter.Error, textMost))
+			for _, text := range []*string{&letter.Error, &letter.Reason, &letter.Version, &letter.From, &letter.Mended} {
+				*text = strings.Clone(cut(*text, textMost))
+			}
 			i.seen[letter.Place] = letter
 		}
 		return nil
