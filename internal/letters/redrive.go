@@ -44,7 +44,8 @@ const (
 )
 
 // ErrFenced: another run has begun, which ends this one.
-var ErrFenced = errors.New("another `cjrelay dlq redrive` of the same topic has begun and ended this one; what is left that one, or the next, sends")
+var ErrFenced = errors.New("another run that sends letters of this topic again, `cjrelay dlq redrive` or a console's, has begun and ended this one; " +
+	"what is left that one, or the next, sends")
 
 // letterRecord is a letter with its bytes.
 type letterRecord struct {

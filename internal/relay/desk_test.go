@@ -102,3 +102,13 @@ func TestDeskSendsOneThingAtATime(t *testing.T) {
 		require.ErrorIs(t, err, console.ErrConflict)
 	})
 }
+
+func TestARedriveIsLoggedInWords(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Warn("did", "answer", Redrive{Redriven: 1, To: &console.Place{Topic: "orders", Partition: 1, Offset: 2}})
+	require.Contains(t, log.String(), "answer.redriven=1 answer.refused=0 answer.left=0 answer.to=orders/1/2")
+	log.Reset()
+	slog.New(slog.NewTextHandler(&log, nil)).Warn("did", "answer", Redrive{Reason: "parked", Left: 7, Trouble: "no brokers"})
+	require.Contains(t, log.String(), `answer.left=7 answer.reason=parked answer.trouble="no brokers"`)
+}

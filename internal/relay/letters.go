@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -71,6 +72,21 @@ type Redrive struct {
 	Left int `json:"left"`
 	// Trouble is what ended it before its end.
 	Trouble string `json:"trouble,omitempty"`
+}
+
+// LogValue implements slog.LogValuer.
+func (r Redrive) LogValue() slog.Value {
+	attrs := []slog.Attr{slog.Int("redriven", r.Redriven), slog.Int("refused", r.Refused), slog.Int("left", r.Left)}
+	if r.Reason != "" {
+		attrs = append(attrs, slog.String("reason", r.Reason))
+	}
+	if r.To != nil {
+		attrs = append(attrs, slog.String("to", letters.Place(*r.To).String()))
+	}
+	if r.Trouble != "" {
+		attrs = append(attrs, slog.String("trouble", r.Trouble))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // RedriveLetter sends one letter again. It ends with ctx, and the work by itself soon after.
