@@ -77,8 +77,10 @@ func TestDryRunNamesWhatIsWrong(t *testing.T) {
 		"ATopicIsMissing": {func(t *testing.T, m *merchant) {
 			m.edit(t, "outcomes: {topic: "+m.results, "outcomes: {topic: nowhere")
 		}, "topics", "nowhere does not exist: make it with `cjrelay topics`"},
-		"TheClicksAreNotCompacted": {func(t *testing.T, m *merchant) { m.edit(t, "topic: "+m.clicks, "topic: "+m.kafka.Topic(t, "plain", 1, nil)) }, "topics", "is not compacted"},
-		"OrdersInAnotherForm":      {func(t *testing.T, m *merchant) { m.confirm(t, 0, "\x00\x00\x00\x00\x01abc") }, "orders", "none of the latest 1 records"},
+		"TheClicksAreNotCompacted": {func(t *testing.T, m *merchant) {
+			m.edit(t, "topic: "+m.clicks, "topic: "+m.kafka.Topic(t, "plain", 1, nil))
+		}, "topics", "is not compacted"},
+		"OrdersInAnotherForm": {func(t *testing.T, m *merchant) { m.confirm(t, 0, "\x00\x00\x00\x00\x01abc") }, "orders", "none of the latest 1 records"},
 		"AStartIsNotSaid": {func(t *testing.T, m *merchant) {
 			m.edit(t, ", start: earliest", "")
 			m.confirm(t, 0, m.order("ORD-1", "click1"))
