@@ -43,8 +43,10 @@ type Config struct {
 
 // Table reads the click topic and answers lookups. It is safe for concurrent use.
 type Table struct {
-	config   Config
-	client   *kgo.Client
+	config Config
+	client *kgo.Client
+	// abort ends whatever the client waits for.
+	abort    context.CancelFunc
 	store    Store
 	readers  []*reader
 	progress *progress
@@ -71,8 +73,10 @@ type Table struct {
 
 // Open makes a table that reads the topic into store. Nothing is read before Run.
 func Open(config Config, store Store) (*Table, error) {
-	client, err := kgo.NewClient(append(FetchOptions(), config.Client...)...)
+	lives, abort := context.WithCancel(context.Background())
+	client, err := kgo.NewClient(append(append(FetchOptions(), config.Client...), kgo.WithContext(lives))...)
 	if err != nil {
+		abort()
 		return nil, fmt.Errorf("click table: %w", err)
 	}
 	if config.Layout == "" {
@@ -81,6 +85,7 @@ func Open(config Config, store Store) (*Table, error) {
 	t := &Table{
 		config:   config,
 		client:   client,
+		abort:    abort,
 		store:    store,
 		progress: newProgress(),
 		lister:   newLister(),
@@ -97,8 +102,18 @@ func Open(config Config, store Store) (*Table, error) {
 // maxReaders bounds the goroutines that decode: beyond this Kafka and the disk are the limit.
 const maxReaders = 8
 
-// Close ends the table's connections. Call it after Run has returned. The store is its owner's to close.
-func (t *Table) Close() { t.client.Close() }
+// closeGrace is how long the brokers may take to say goodbye.
+const closeGrace = time.Second
+
+// Close ends the table's connections. Call it after Run has returned. The store is its owner's to close. The client
+// takes its leave of brokers, and on a connection that is being opened it does not heed its own limit for that: one
+// that is frozen would hold up the stop for as long as a request may take.
+func (t *Table) Close() {
+	grace := time.AfterFunc(closeGrace, t.abort)
+	t.client.Close()
+	grace.Stop()
+	t.abort()
+}
 
 // Run reads the topic until ctx ends, and returns nil then. An error means that the table must be made anew: a
 // restart does that.
