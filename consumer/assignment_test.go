@@ -118,7 +118,7 @@ func TestLostPartitionsCommitNothingOnFake(t *testing.T) {
 	after := r.life(0)
 	require.NotSame(t, before, after)
 	require.True(t, before.hasEnded())
-	_, committable := before.committable()
+	_, committable := before.committable(false)
 	require.False(t, committable)
 	require.Zero(t, commits.Hits())
 	require.EqualValues(t, 0, b.committed(t, 0))
@@ -141,7 +141,7 @@ func TestCommitOfALostPartitionIsSkippedOnFake(t *testing.T) {
 	eventually(t, func() bool { return len(b.outcomes(t)) == 1 }, "no outcome")
 	l := r.life(0)
 	var next position
-	eventually(t, func() (ok bool) { next, ok = l.committable(); return ok }, "nothing to commit")
+	eventually(t, func() (ok bool) { next, ok = l.committable(false); return ok }, "nothing to commit")
 	commits := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: b.config.Group, Observe: true, Count: -1})
 	chosen, lives := map[int32]position{0: next}, map[int32]*life{0: l}
 	l.end()

@@ -46,6 +46,10 @@ func (c *Consumer) takeTurn(ctx context.Context) bool {
 
 func (c *Consumer) endTurn() { <-c.commits }
 
+// doubt is how long a commit without an answer may still land. The next one goes by another connection, and may come
+// before it: until then what stands is committed again and again, so that an older offset does not stay.
+const doubt = time.Minute
+
 // errEnded skips a commit of which a partition was lost meanwhile.
 var errEnded = errors.New("a partition was lost")
 
@@ -59,7 +63,7 @@ func (c *Consumer) commit(ctx context.Context, lives []*life) error {
 	positions := map[int32]position{}
 	byPartition := map[int32]*life{}
 	for _, l := range lives {
-		if next, ok := l.committable(); ok {
+		if next, ok := l.committable(time.Now().Before(c.doubtUntil)); ok {
 			positions[l.partition] = next
 			byPartition[l.partition] = l
 		}
@@ -69,7 +73,10 @@ func (c *Consumer) commit(ctx context.Context, lives []*life) error {
 		c.health.commits.over()
 		return nil
 	}
-	failed := c.requestCommit(ctx, positions, byPartition)
+	failed := c.stopIfRemade(ctx)
+	if failed == nil {
+		failed = c.requestCommit(ctx, positions, byPartition)
+	}
 	switch {
 	case failed == nil:
 		c.metrics.commits.WithLabelValues("ok").Inc()
@@ -118,6 +125,7 @@ func (c *Consumer) requestCommit(ctx context.Context, positions map[int32]positi
 	request.Topics = append(request.Topics, topic)
 	response, err := request.RequestWith(ctx, c.client)
 	if err != nil {
+		c.doubtUntil = time.Now().Add(doubt)
 		return err
 	}
 	var failed error
@@ -142,7 +150,7 @@ const commitAgain = 100 * time.Millisecond
 func (c *Consumer) commitLast(ctx context.Context, lives []*life) {
 	for {
 		err := c.commit(ctx, lives)
-		if err == nil || errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.FencedInstanceID) {
+		if err == nil || errors.Is(err, kerr.UnknownMemberID) || errors.Is(err, kerr.FencedInstanceID) || errors.Is(err, errRemade) {
 			return
 		}
 		select {

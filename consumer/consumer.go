@@ -127,8 +127,13 @@ type Consumer struct {
 
 	// bare is set when the brokers refuse metadata as long as ours: offsets must be committed all the same.
 	bare atomic.Bool
+	// said is the error of reading that the log said last, at saidAt. They belong to the polling goroutine.
+	said   string
+	saidAt time.Time
 	// failing are the readiness checks that the log says are failing. It belongs to the sampling goroutine.
 	failing map[string]bool
+	// doubtUntil is until when a commit that had no answer may land after later ones. Whoever commits may use it.
+	doubtUntil time.Time
 	// commits makes commits one at a time: whoever puts something in may commit. It is no mutex, so that a wait
 	// behind a commit that brokers do not answer ends with the time there is.
 	commits chan struct{}
@@ -281,6 +286,8 @@ func (c *Consumer) connect(ctx context.Context) error {
 		// The default of 5 s is how long an added partition waits behind a long poll.
 		kgo.FetchMaxWait(250*time.Millisecond),
 		kgo.FetchMaxBytes(16<<20),
+		// Partitions that are added are nobody's until they are noticed, and counted in no lag; the default is 5 minutes.
+		kgo.MetadataMaxAge(30*time.Second),
 		// Start.settle has committed an offset for every partition that had one; those added later are read
 		// from their beginning.
 		kgo.ConsumeStartOffset(kgo.NewOffset().At(0)),

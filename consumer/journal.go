@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -17,12 +18,18 @@ import (
 // is tried until it succeeds or the partition is given up; meanwhile the order is not sent again.
 type journal struct {
 	consumer *Consumer
-	client   *kgo.Client
+	options  []kgo.Opt
+
+	mu     sync.Mutex
+	client *kgo.Client
+	closed bool
+	// old counts the clients before that have not ended.
+	old sync.WaitGroup
 }
 
 func newJournal(ctx context.Context, c *Consumer) (*journal, error) {
 	limits := largestRecords(ctx, c)
-	client, err := kgo.NewClient(append(slices.Clone(c.config.Client),
+	options := append(slices.Clone(c.config.Client),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		// The wait is on the way of every order, but a worker is not held by it.
 		kgo.ProducerLinger(5*time.Millisecond),
@@ -35,11 +42,45 @@ func newJournal(ctx context.Context, c *Consumer) (*journal, error) {
 		// A dead letter's outcome is produced while the dead letter still counts as buffered: at the client's
 		// bound that would wait for itself.
 		kgo.MaxBufferedRecords(2*max(c.config.MaxPending, 1)),
-	)...)
+	)
+	client, err := kgo.NewClient(options...)
 	if err != nil {
 		return nil, err
 	}
-	return &journal{consumer: c, client: client}, nil
+	return &journal{consumer: c, options: options, client: client}, nil
+}
+
+// writer is the client to write with.
+func (j *journal) writer() *kgo.Client {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.client
+}
+
+// flushGrace is how long what a client has under way for other topics may take before it ends.
+const flushGrace = 5 * time.Second
+
+// renew replaces a client for which a topic is gone for good, as it was made anew. Forgetting the topic would not do: a
+// client goes on with its sequence numbers, and may have written some records to the new topic before it noticed, which
+// makes brokers take others for those.
+func (j *journal) renew(before *kgo.Client) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed || j.client != before {
+		return
+	}
+	client, err := kgo.NewClient(j.options...)
+	if err != nil {
+		j.consumer.config.Log.Warn("a new client for outcomes and dead letters", "error", err)
+		return
+	}
+	j.client = client
+	j.old.Go(func() {
+		flushing, cancel := context.WithTimeout(context.Background(), flushGrace)
+		defer cancel()
+		_ = before.Flush(flushing) // what is left fails and is written by the new client
+		before.Close()
+	})
 }
 
 // largestRecords is what our topics take. The dead-letter topic must take records as large as the orders' topic
@@ -60,7 +101,13 @@ func largestRecords(ctx context.Context, c *Consumer) map[string]int32 {
 	return limits
 }
 
-func (j *journal) close() { j.client.Close() }
+func (j *journal) close() {
+	j.mu.Lock()
+	j.closed = true
+	j.mu.Unlock()
+	j.client.Close()
+	j.old.Wait()
+}
 
 // outcome writes how an order ended and tells done whether that is durable.
 func (j *journal) outcome(ctx context.Context, outcome schema.OutcomeRecord, done func(durable bool)) {

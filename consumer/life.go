@@ -248,8 +248,8 @@ type position struct {
 	metadata string
 }
 
-// committable is the position to commit, if there is one that the group does not have yet.
-func (l *life) committable() (position, bool) {
+// committable is the position to commit, if there is one that the group does not have yet, or perhaps no longer.
+func (l *life) committable(doubted bool) (position, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := l.tracker.watermark()
@@ -260,7 +260,7 @@ func (l *life) committable() (position, bool) {
 	if !l.consumer.bare.Load() {
 		next.metadata = encodeMetadata(l.consumer.topicID, at, l.tracker.above())
 	}
-	return next, next != l.committed
+	return next, doubted || next != l.committed
 }
 
 // noteCommitted remembers what the group has.

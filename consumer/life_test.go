@@ -44,7 +44,7 @@ func TestLifeTakesEachOffsetOnce(t *testing.T) {
 	l.stop()
 	l.underWay.Wait()
 	require.Zero(t, c.bounds.orders())
-	at, _ := l.committable()
+	at, _ := l.committable(false)
 	require.EqualValues(t, 3, at.offset, "what was abandoned is for the next owner")
 	require.Equal(t, 4, l.standing().Pending)
 }
@@ -63,7 +63,7 @@ func TestLifeThatHasEndedTakesAndCommitsNothing(t *testing.T) {
 	c.bounds.add(size(late.record))
 	l.leave(late, true)
 	require.EqualValues(t, 0, l.tracker.watermark(), "a late answer completes nothing")
-	_, ok := l.committable()
+	_, ok := l.committable(false)
 	require.False(t, ok)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cjrelay/cjrelay/breaker"
@@ -23,7 +24,7 @@ func (c *Consumer) pollLoop(ctx context.Context) error {
 			c.client.AllowRebalance()
 			return nil
 		}
-		c.noteErrors(ctx, fetches)
+		troubled := c.noteErrors(ctx, fetches)
 		gate := c.config.Clicks.Gate()
 		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 			if l := c.life(p.Partition); l != nil {
@@ -31,8 +32,21 @@ func (c *Consumer) pollLoop(ctx context.Context) error {
 			}
 		})
 		c.client.AllowRebalance()
+		if troubled && fetches.NumRecords() == 0 {
+			// Some errors come again at once, for as long as they last.
+			select {
+			case <-time.After(pollAgain):
+			case <-ctx.Done():
+			}
+		}
 	}
 }
+
+// pollAgain is how soon reading is tried again after a poll that brought nothing but errors.
+const pollAgain = 100 * time.Millisecond
+
+// sayAgain is how often the log repeats an error of reading that lasts.
+const sayAgain = 30 * time.Second
 
 // room waits until orders may be read and returns how many, 0 when ctx ends. A half-open circuit takes only
 // as many as it lacks for its probes. Orders that cannot be sent now, because they wait for the registry, for their own
@@ -56,9 +70,10 @@ func (c *Consumer) room(ctx context.Context) int {
 	}
 }
 
-// noteErrors keeps the poll's errors for readiness and settles offsets that are out of range.
-func (c *Consumer) noteErrors(ctx context.Context, fetches kgo.Fetches) {
-	var trouble error
+// noteErrors keeps the poll's errors for readiness and settles offsets that are out of range, and a topic that was made
+// anew. It reports whether reading is in trouble.
+func (c *Consumer) noteErrors(ctx context.Context, fetches kgo.Fetches) bool {
+	var trouble, cause error
 	var outside []int32
 	fetches.EachError(func(topic string, partition int32, err error) {
 		if isOutOfRange(err) {
@@ -66,7 +81,7 @@ func (c *Consumer) noteErrors(ctx context.Context, fetches kgo.Fetches) {
 			return
 		}
 		if !errors.Is(err, context.Canceled) {
-			trouble = fmt.Errorf("reading %s[%d]: %w", topic, partition, err)
+			trouble, cause = fmt.Errorf("reading %s[%d]: %w", topic, partition, err), err
 		}
 	})
 	if len(outside) > 0 {
@@ -74,8 +89,15 @@ func (c *Consumer) noteErrors(ctx context.Context, fetches kgo.Fetches) {
 	}
 	if trouble == nil {
 		c.health.group.over()
-		return
+		return len(outside) > 0
+	}
+	if errors.Is(trouble, kerr.UnknownTopicID) {
+		_ = c.stopIfRemade(ctx) // what cannot be asked now comes up again with the next poll
 	}
 	c.health.group.trouble(trouble)
-	c.config.Log.Warn("reading orders", "error", trouble)
+	if text := cause.Error(); text != c.said || time.Since(c.saidAt) >= sayAgain {
+		c.said, c.saidAt = text, time.Now()
+		c.config.Log.Warn("reading orders", "error", trouble)
+	}
+	return true
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cjrelay/cjrelay/breaker"
@@ -314,10 +315,10 @@ func (b *bundle) confirmAll(t testing.TB) {
 
 // setupVirtual is for a test in a synctest bubble. Its clock starts in 2000, when no order can have been
 // confirmed before: two days pass first.
-func setupVirtual(t *testing.T, partitions int32) *bundle {
+func setupVirtual(t *testing.T, partitions int32, options ...kfake.Opt) *bundle {
 	t.Helper()
 	time.Sleep(48 * time.Hour)
-	b := setup(t, kafkatest.StartVirtual(t), partitions)
+	b := setup(t, kafkatest.StartVirtual(t, options...), partitions)
 	// What tests hurry elsewhere would only be work here.
 	b.config.CommitInterval, b.config.Client = time.Second, b.Options()
 	b.readClicks(t)

@@ -37,7 +37,8 @@ func (w *writing) produce(ctx context.Context, record *kgo.Record) {
 	slow := time.AfterFunc(slowWrite, func() {
 		w.trouble(fmt.Errorf("writing to topic %s: not done after %s", record.Topic, slowWrite))
 	})
-	w.journal.client.Produce(ctx, record, func(_ *kgo.Record, err error) {
+	client := w.journal.writer()
+	client.Produce(ctx, record, func(_ *kgo.Record, err error) {
 		slow.Stop()
 		switch {
 		case err == nil:
@@ -53,6 +54,9 @@ func (w *writing) produce(ctx context.Context, record *kgo.Record) {
 			w.smaller = w.smaller[1:]
 			w.produce(ctx, smaller())
 			return
+		}
+		if errors.Is(err, kerr.UnknownTopicID) {
+			w.journal.renew(client)
 		}
 		w.trouble(fmt.Errorf("writing to topic %s: %w", record.Topic, err))
 		if w.waits == nil {

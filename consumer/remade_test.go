@@ -1,0 +1,82 @@
+package consumer
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kversion"
+)
+
+// remake deletes a topic and makes it anew with one partition, and forgets the group's offset of it, as brokers do.
+func (b *bundle) remake(t *testing.T, topic string) {
+	t.Helper()
+	_, err := b.Admin.DeleteTopics(t.Context(), topic)
+	require.NoError(t, err)
+	_, err = b.Admin.CreateTopic(t.Context(), 1, 1, nil, topic)
+	require.NoError(t, err)
+	_, err = b.Admin.DeleteOffsets(t.Context(), b.config.Group, kadm.TopicsSet{topic: {0: {}}})
+	require.NoError(t, err)
+}
+
+// Brokers of before Kafka 4.2 take commits by the topic's name: one for the old topic must not land on the new one, whose
+// orders below that offset nobody would ever send.
+func TestNoCommitForATopicThatWasMadeAnewOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1, kfake.MaxVersions(kversion.V3_9_0()))
+		sending, answer := b.cj.hold()
+		first := b.start(t)
+		b.confirm(t, 0, b.pastOrders(5)...)
+		for range 5 {
+			<-sending
+		}
+		b.remake(t, b.config.Topic)
+		close(answer)
+		time.Sleep(time.Minute)
+		require.Len(t, b.outcomes(t), 5)
+		require.LessOrEqual(t, b.committed(t, 0), int64(0))
+		for range 8 {
+			b.confirm(t, 0, b.another())
+		}
+		first.halt(t)
+		b.start(t)
+		b.requireCommitted(t, 0, 8)
+		require.Len(t, b.outcomes(t), 13)
+	})
+}
+
+// A topic of ours that is made anew is written to again, without a restart.
+func TestOutcomesGoToATopicThatWasMadeAnewOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1)
+		b.start(t)
+		b.confirm(t, 0, b.another())
+		b.requireCommitted(t, 0, 1)
+		b.remake(t, b.config.OutcomesTopic)
+		b.confirm(t, 0, b.another(), b.another(), b.another())
+		b.requireCommitted(t, 0, 4)
+		require.Len(t, b.outcomes(t), 3)
+		require.Equal(t, 4, b.cj.total(), "nothing is sent again for it")
+	})
+}
+
+// The orders' topic made anew is for a person to settle: the partition stops and asks, and the log is not flooded.
+func TestOrdersTopicMadeAnewStopsAndAsksOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1)
+		r := b.start(t)
+		b.confirm(t, 0, b.another())
+		b.requireCommitted(t, 0, 1)
+		b.remake(t, b.config.Topic)
+		time.Sleep(time.Minute)
+		require.ErrorContains(t, r.check(t, "offsets"), "made anew")
+		time.Sleep(time.Minute)
+		require.Less(t, b.log.count("UNKNOWN_TOPIC_ID"), 10)
+	})
+}
