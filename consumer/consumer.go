@@ -124,6 +124,8 @@ type Consumer struct {
 	lost *Lag
 	// stalled counts partitions with work that do not progress, as last sampled.
 	stalled int
+	// open are the partitions with offsets behind an open transaction, as last sampled.
+	open map[int32]openTransaction
 
 	// bare is set when the brokers refuse metadata as long as ours: offsets must be committed all the same.
 	bare atomic.Bool

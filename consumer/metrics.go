@@ -75,6 +75,7 @@ var (
 	oldestDesc    = prometheus.NewDesc("cjrelay_oldest_unacked_seconds", "Age of the oldest order in memory without an outcome, by its record's time; 0 when there is none.", nil, nil)
 	retentionDesc = prometheus.NewDesc("cjrelay_orders_retention_seconds", "How long the orders' topic keeps a record; +Inf when for ever, or while that is not known.", nil, nil)
 	stalledDesc   = prometheus.NewDesc("cjrelay_stalled_partitions", "Partitions with orders that make no progress though nothing pauses them.", nil, nil)
+	openDesc      = prometheus.NewDesc("cjrelay_open_transaction_offsets", "Offsets of our partitions that cannot be read before a producer's open transaction ends; no lag counts them.", nil, nil)
 	breakerDesc   = prometheus.NewDesc("cjrelay_breaker_state", "State of the circuit breaker: 0 closed, 1 half-open, 2 open.", nil, nil)
 	pausedDesc    = prometheus.NewDesc("cjrelay_paused", "1 while fetching of at least one partition pauses for the reason.", []string{"reason"}, nil)
 	pendingDesc   = prometheus.NewDesc("cjrelay_pending_orders", "Orders in memory without an outcome.", nil, nil)
@@ -106,6 +107,7 @@ func (c *Consumer) Collect(collected chan<- prometheus.Metric) {
 	pauses := c.pauses
 	c.mu.Unlock()
 	gauge(stalledDesc, float64(stalled))
+	gauge(openDesc, float64(c.heldByTransactions()))
 	gauge(partsDesc, float64(assigned))
 	gauge(pendingDesc, float64(c.bounds.orders()))
 	for _, at := range stages {

@@ -51,10 +51,15 @@ func (c *Consumer) sample(ctx context.Context, admin *kadm.Client) {
 	asking, cancel := context.WithTimeout(ctx, sampleTimeout)
 	defer cancel()
 	ends, err := listed(admin.ListCommittedOffsets(asking, c.config.Topic))
+	var written kadm.ListedOffsets
+	if err == nil {
+		written, err = listed(admin.ListEndOffsets(asking, c.config.Topic))
+	}
 	switch {
 	case err == nil:
 		c.health.kafka.over()
 		c.noteEnds(ends)
+		c.noteOpen(ends, written, time.Now())
 	case ctx.Err() == nil:
 		c.health.kafka.trouble(fmt.Errorf("the brokers do not answer: %w", err))
 	}
@@ -70,7 +75,8 @@ func (c *Consumer) noteEnds(ends kadm.ListedOffsets) {
 	}
 }
 
-// lookForStalls counts partitions that have work, no reason to pause, and no progress.
+// lookForStalls counts partitions that have work, no reason to pause, and no progress, and those whose orders cannot be
+// read since a transaction does not end.
 func (c *Consumer) lookForStalls(now time.Time) {
 	stalled := 0
 	turn := c.turn()
@@ -89,6 +95,11 @@ func (c *Consumer) lookForStalls(now time.Time) {
 				"partition", s.Partition, "committed", s.Committed, "next", s.Next, "end", s.End, "pending", s.Pending,
 				"without_progress", now.Sub(s.Moved).Round(time.Second).String(), "without_commit", now.Sub(s.Advanced).Round(time.Second).String())
 		}
+	}
+	for partition, held := range c.hanging(now) {
+		stalled++
+		c.config.Log.Error("partition held up by a transaction that does not end: find it with Kafka's own kafka-transactions.sh find-hanging, and abort it",
+			"partition", partition, "last_stable_offset", held.stable, "behind", held.behind, "for", now.Sub(held.since).Round(time.Second).String())
 	}
 	c.mu.Lock()
 	c.stalled = stalled

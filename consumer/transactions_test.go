@@ -1,0 +1,37 @@
+package consumer
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// A transaction that does not end keeps all orders behind it from being read, and no lag knows of them. A producer's
+// time-out ends it before that is a stall; one that hangs is said.
+func TestTransactionThatDoesNotEndIsAStallOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1, kfake.BrokerConfigs(map[string]string{"transaction.max.timeout.ms": "86400000"}))
+		r := b.start(t)
+		producer := b.Client(t, append(b.Options(), kgo.TransactionalID("hangs"), kgo.TransactionTimeout(time.Hour))...)
+		require.NoError(t, producer.BeginTransaction())
+		require.NoError(t, producer.ProduceSync(t.Context(), &kgo.Record{Topic: b.config.Topic, Value: []byte(b.another())}).FirstErr())
+		b.confirm(t, 0, b.another(), b.another())
+		time.Sleep(openTooLong / 2)
+		require.EqualValues(t, 3, r.heldByTransactions())
+		require.NoError(t, r.check(t, "progress"))
+		time.Sleep(openTooLong)
+		require.ErrorContains(t, r.check(t, "progress"), "1 partitions")
+		require.Positive(t, b.log.count("kafka-transactions.sh"))
+
+		require.NoError(t, producer.EndTransaction(t.Context(), kgo.TryCommit))
+		b.requireCommitted(t, 0, 4)
+		time.Sleep(2 * sampleEvery)
+		require.Zero(t, r.heldByTransactions())
+		require.NoError(t, r.check(t, "progress"))
+	})
+}
