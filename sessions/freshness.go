@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -81,6 +82,7 @@ func (t *Table) answer(ctx context.Context, wanted *listing) error {
 	for {
 		ends, err := t.listOnce(ctx)
 		if err == nil {
+			t.troubles.set(fitting, nil)
 			t.troubles.set(listingEnds, nil)
 			if t.progress.await(wanted, ends) {
 				t.troubles.set(fetching, nil)
@@ -88,7 +90,12 @@ func (t *Table) answer(ctx context.Context, wanted *listing) error {
 			t.lister.done()
 			return t.outdated()
 		}
-		t.troubles.set(listingEnds, fmt.Errorf("listing the end of the click topic: %w", err))
+		var unfit unfitError
+		if errors.As(err, &unfit) {
+			t.troubles.set(fitting, err)
+		} else {
+			t.troubles.set(listingEnds, fmt.Errorf("listing the end of the click topic: %w", err))
+		}
 		select {
 		case <-time.After(waits.NextBackOff()):
 		case <-ctx.Done():

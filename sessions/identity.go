@@ -16,14 +16,20 @@ func (t *Table) describe(ctx context.Context) (described, error) {
 		return described{}, err
 	}
 	topic := found[t.config.Topic]
-	if err := t.identify(ctx, topic); err != nil {
-		return described{}, err
+	err = t.identify(ctx, topic)
+	if err == nil && t.config.Layout == Copartitioned {
+		err = t.checkCounts(len(topic.leaders), len(found[t.config.Orders].leaders))
 	}
-	if t.config.Layout == Copartitioned {
-		return topic, t.checkCounts(len(topic.leaders), len(found[t.config.Orders].leaders))
+	if err != nil {
+		return described{}, unfitError{err}
 	}
 	return topic, nil
 }
+
+// unfitError says that the table, or its files, do not fit the topic.
+type unfitError struct{ error }
+
+func (e unfitError) Unwrap() error { return e.error }
 
 // identify readies the store for the topic when that is first seen, and from then on refuses any other one.
 func (t *Table) identify(ctx context.Context, topic described) error {

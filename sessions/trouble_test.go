@@ -324,3 +324,16 @@ func TestEndBeforeWhatWasReadKeepsTheGateShutOnFake(t *testing.T) {
 	shorter.Store(false)
 	requireOpens(t, gate)
 }
+
+// A topic that was made anew cannot be read either: that must not hide what a person has to do about it.
+func TestTopicThatDoesNotFitIsSaidFirst(t *testing.T) {
+	t.Parallel()
+	var now troubles
+	unread, unfit := errors.New("UNKNOWN_TOPIC_ID"), unfitError{errors.New("made anew")}
+	now.set(fetching, unread)
+	require.Equal(t, unread, now.first())
+	now.set(fitting, unfit)
+	require.Equal(t, unfit, now.first())
+	now.set(fitting, nil)
+	require.Equal(t, unread, now.first())
+}

@@ -6,7 +6,9 @@ import "sync"
 type source int
 
 const (
-	fetching source = iota
+	// fitting comes first: a topic that is not the table's cannot be read either, and that would say less.
+	fitting source = iota
+	fetching
 	listingEnds
 	decoding
 	storing
