@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -71,7 +72,14 @@ func (k kafka) topics(ctx context.Context) (exist map[string]bool, checks []Chec
 func (k kafka) group(ctx context.Context) Check {
 	const name = "group"
 	group, topic := k.config.Orders.Group, k.config.Orders.Topic
-	committed, err := k.admin().FetchOffsets(ctx, group)
+	// A cluster that no group has used yet makes a topic of its own first.
+	committed, err := backoff.Retry(ctx, func() (kadm.OffsetResponses, error) {
+		offsets, err := k.admin().FetchOffsets(ctx, group)
+		if err != nil && !kerr.IsRetriable(err) {
+			err = backoff.Permanent(err)
+		}
+		return offsets, err
+	}, backoff.WithMaxElapsedTime(Patience))
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return failed(name, fmt.Errorf("orders.group %q: %w", group, err))
 	}
