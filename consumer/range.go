@@ -80,6 +80,6 @@ func (c *Consumer) stop(l *life, reason error) {
 	c.mu.Unlock()
 	if !known {
 		c.pauses.pause(l, PauseOffsets)
-		c.config.Log.Error("partition stopped", "error", reason)
+		c.config.Log.Error("partition stopped", "partition", l.partition, "error", reason)
 	}
 }

@@ -3,6 +3,8 @@ package consumer
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // Check is one condition of readiness.
@@ -16,9 +18,14 @@ type Check struct {
 // the right work while CJ is down.
 func (c *Consumer) Ready() []Check {
 	c.mu.Lock()
+	// What is wrong with the whole topic is said once.
 	var stopped error
-	for _, err := range c.stopped {
-		stopped = errors.Join(stopped, err)
+	said := map[string]bool{}
+	for _, partition := range slices.Sorted(maps.Keys(c.stopped)) {
+		if err := c.stopped[partition]; !said[err.Error()] {
+			said[err.Error()] = true
+			stopped = errors.Join(stopped, err)
+		}
 	}
 	var stalled error
 	if c.stalled > 0 {

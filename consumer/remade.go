@@ -43,7 +43,7 @@ func (c *Consumer) stopIfRemade(ctx context.Context) error {
 	err := c.sameTopic(ctx)
 	if errors.Is(err, errRemade) {
 		for _, l := range c.allLives() {
-			c.stop(l, fmt.Errorf("partition %d: topic %s %w", l.partition, c.config.Topic, err))
+			c.stop(l, fmt.Errorf("topic %s %w", c.config.Topic, err))
 		}
 	}
 	return err

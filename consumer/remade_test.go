@@ -11,12 +11,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// remake deletes a topic and makes it anew with one partition, and forgets the group's offset of it, as brokers do.
-func (b *bundle) remake(t *testing.T, topic string) {
+// remake deletes a topic and makes it anew and forgets the group's offset of it, as brokers do.
+func (b *bundle) remake(t *testing.T, topic string, partitions int32) {
 	t.Helper()
 	_, err := b.Admin.DeleteTopics(t.Context(), topic)
 	require.NoError(t, err)
-	_, err = b.Admin.CreateTopic(t.Context(), 1, 1, nil, topic)
+	_, err = b.Admin.CreateTopic(t.Context(), partitions, 1, nil, topic)
 	require.NoError(t, err)
 	_, err = b.Admin.DeleteOffsets(t.Context(), b.config.Group, kadm.TopicsSet{topic: {0: {}}})
 	require.NoError(t, err)
@@ -34,7 +34,7 @@ func TestNoCommitForATopicThatWasMadeAnewOnFake(t *testing.T) {
 		for range 5 {
 			<-sending
 		}
-		b.remake(t, b.config.Topic)
+		b.remake(t, b.config.Topic, 1)
 		close(answer)
 		time.Sleep(time.Minute)
 		require.Len(t, b.outcomes(t), 5)
@@ -57,7 +57,7 @@ func TestOutcomesGoToATopicThatWasMadeAnewOnFake(t *testing.T) {
 		b.start(t)
 		b.confirm(t, 0, b.another())
 		b.requireCommitted(t, 0, 1)
-		b.remake(t, b.config.OutcomesTopic)
+		b.remake(t, b.config.OutcomesTopic, 1)
 		b.confirm(t, 0, b.another(), b.another(), b.another())
 		b.requireCommitted(t, 0, 4)
 		require.Len(t, b.outcomes(t), 3)
@@ -65,17 +65,17 @@ func TestOutcomesGoToATopicThatWasMadeAnewOnFake(t *testing.T) {
 	})
 }
 
-// The orders' topic made anew is for a person to settle: the partition stops and asks, and the log is not flooded.
+// The orders' topic made anew is for a person to settle: its partitions stop and ask, and the log is not flooded.
 func TestOrdersTopicMadeAnewStopsAndAsksOnFake(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := setupVirtual(t, 1)
+		b := setupVirtual(t, 3)
 		r := b.start(t)
 		b.confirm(t, 0, b.another())
 		b.requireCommitted(t, 0, 1)
-		b.remake(t, b.config.Topic)
+		b.remake(t, b.config.Topic, 3)
 		time.Sleep(time.Minute)
-		require.ErrorContains(t, r.check(t, "offsets"), "made anew")
+		require.EqualError(t, r.check(t, "offsets"), "topic "+b.config.Topic+" "+errRemade.Error())
 		time.Sleep(time.Minute)
 		require.Less(t, b.log.count("UNKNOWN_TOPIC_ID"), 10)
 	})
