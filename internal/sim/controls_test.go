@@ -126,7 +126,7 @@ func (p *pauses) end(l *life) {
 	},
 	{
 		name: "ACommitThatFailsIsNotMadeAgain", scenario: "LastCommitsFail", red: liveness, file: "consumer/life.go",
-		old: `	return next, next != l.committed
+		old: `	return next, doubted || next != l.committed
 `,
 		bug: `	changed := next != l.committed
 	l.committed = next
