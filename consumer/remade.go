@@ -17,7 +17,7 @@ const remadeTimeout = time.Second
 
 // sameTopic returns errRemade when the orders' topic was made anew since we began. Commits name the topic, and only those
 // to Kafka 4.2 and later its id, too: an offset of the old topic would skip the orders of the new one. So it is asked
-// before each of them.
+// before each of them, by a request of its own: the client's idea of the topic may be half a minute old.
 func (c *Consumer) sameTopic(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, remadeTimeout)
 	defer cancel()

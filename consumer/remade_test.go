@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
@@ -78,5 +79,25 @@ func TestOrdersTopicMadeAnewStopsAndAsksOnFake(t *testing.T) {
 		require.EqualError(t, r.check(t, "offsets"), "topic "+b.config.Topic+" "+errRemade.Error())
 		time.Sleep(time.Minute)
 		require.Less(t, b.log.count("UNKNOWN_TOPIC_ID"), 10)
+	})
+}
+
+// While the topic is gone every poll fails at once. That is tried again at a pace: in the bubble no time would pass
+// otherwise, and outside of it a processor would do nothing else.
+func TestDeletedTopicIsPolledAtAPaceOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1)
+		r := b.start(t)
+		b.confirm(t, 0, b.another())
+		b.requireCommitted(t, 0, 1)
+		_, err := b.Admin.DeleteTopics(t.Context(), b.config.Topic)
+		require.NoError(t, err)
+		began := time.Now()
+		fetches := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Observe: true, Count: -1})
+		time.Sleep(time.Minute)
+		require.Error(t, r.check(t, "group"))
+		require.Less(t, int(fetches.Hits()), 2*int(time.Since(began)/pollAgain))
+		require.Less(t, b.log.count("reading orders"), 10)
 	})
 }
