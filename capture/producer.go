@@ -34,9 +34,8 @@ func clientOptions(config Config) []kgo.Opt {
 }
 
 // producer carries records from the spool to Kafka, a batch at a time: the next is begun when Kafka has the one before,
-// and the pace is kept.
-// Where some of a batch were refused, all from the first of them on are produced again, so that the last record of a
-// session is the last one in Kafka, too. The same click twice changes nothing there.
+// and the pace is kept. Where some of a batch were refused, all from the first of them on are produced again, so that the
+// last record of a session is the last one in Kafka, too. The same click twice changes nothing there.
 type producer struct {
 	client   *kgo.Client
 	spool    *spool

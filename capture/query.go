@@ -16,8 +16,8 @@ const (
 )
 
 // clickInQuery returns the click id in a raw query, "" when there is none. As in CJ's own tag the first parameter of that
-// name counts, whatever later ones say; one without a value is absent, since links have it from templates. landed tells that there was one; the refusal is empty unless
-// it is not to be believed.
+// name counts, whatever later ones say; one without a value is absent, since links have it from templates. landed tells
+// that there was one; the refusal is empty unless it is not to be believed.
 func clickInQuery(query string) (id string, landed bool, refused refusal) {
 	if len(query) < len(parameterName) {
 		return "", false, ""

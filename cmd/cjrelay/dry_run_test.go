@@ -56,6 +56,10 @@ func TestDryRunTellsHowARunWouldBegin(t *testing.T) {
 	m.done(t, 2)
 	m.confirm(t, 1, m.order("ORD-3", "click1"))
 	require.Contains(t, m.dryRun(t, exitDone)["group"].Text, "goes on where it stands, with 1 offsets")
+	_, err := m.kafka.Admin.CreatePartitions(t.Context(), 1, m.orders)
+	require.NoError(t, err)
+	m.confirm(t, 2, m.order("ORD-4", "never"))
+	require.Contains(t, m.dryRun(t, exitDone)["group"].Text, "with 2 offsets", "nobody has committed anything of the partition that was added")
 	require.Len(t, m.cj.ReceivedOf("ORD-1"), 1)
 	require.Empty(t, m.cj.ReceivedOf("ORD-3"), "a dry run sends nothing")
 }

@@ -43,13 +43,13 @@ func warn(name, format string, args ...any) Check {
 
 func failed(name string, err error) Check { return Check{name, Failure, err.Error()} }
 
-// Patience is how long Kafka may take for one question.
-const Patience = 10 * time.Second
+// patience is how long Kafka may take for one question.
+const patience = 10 * time.Second
 
 // Run asks everything of a configuration that is valid for a run, and hands each check over when it is done. What cannot
 // be asked, since what it needs has failed, is left out. It ends early with ctx.
 func Run(ctx context.Context, cfg config.Config, each func(Check)) error {
-	client, err := kgo.NewClient(append(relay.Kafka(cfg.Kafka), kgo.RetryTimeout(Patience))...)
+	client, err := kgo.NewClient(append(relay.Kafka(cfg.Kafka), kgo.RetryTimeout(patience))...)
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
@@ -70,7 +70,7 @@ func Run(ctx context.Context, cfg config.Config, each func(Check)) error {
 		if exist[cfg.Orders.Topic] {
 			each(k.group(ctx))
 		}
-		if cfg.Registry.URL != "" {
+		if cfg.Orders.Format == config.Avro || cfg.Clicks.Format == config.Avro {
 			each(askRegistry(ctx, cfg.Registry))
 		}
 		if exist[cfg.Orders.Topic] {

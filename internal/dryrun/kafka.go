@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cjrelay/cjrelay/internal/config"
+	"github.com/cjrelay/cjrelay/internal/extent"
 	"github.com/cjrelay/cjrelay/internal/relay"
 	"github.com/cjrelay/cjrelay/internal/topics"
 )
@@ -79,34 +80,33 @@ func (k kafka) group(ctx context.Context) Check {
 			err = backoff.Permanent(err)
 		}
 		return offsets, err
-	}, backoff.WithMaxElapsedTime(Patience))
+	}, backoff.WithMaxElapsedTime(patience))
 	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return failed(name, fmt.Errorf("orders.group %q: %w", group, err))
 	}
 	if len(committed[topic]) == 0 {
 		return k.newGroup(ctx)
 	}
-	ends, err := k.admin().ListCommittedOffsets(ctx, topic)
-	if err == nil {
-		err = ends.Error()
-	}
+	whole, err := extent.Whole(ctx, k.client, topic)
 	if err != nil {
-		return failed(name, fmt.Errorf("where topic %s ends: %w", topic, err))
+		return failed(name, err)
 	}
-	var left int64
-	ends.Each(func(end kadm.ListedOffset) {
-		if at, ok := committed.Lookup(topic, end.Partition); ok {
-			left += max(0, end.Offset-at.At)
+	// A partition without an offset was added since, and is read from its beginning.
+	for partition, r := range whole.Partitions {
+		if at, ok := committed.Lookup(topic, partition); ok {
+			r.From = max(r.From, at.At)
+			whole.Partitions[partition] = r
 		}
-	})
-	return ok(name, "%s goes on where it stands, with %d offsets of %s to read", group, left, topic)
+	}
+	return ok(name, "%s goes on where it stands, with %d offsets of %s to read", group, whole.Offsets(), topic)
 }
 
 // newGroup is a group that has no offsets.
 func (k kafka) newGroup(ctx context.Context) Check {
 	const name = "group"
 	group, topic, start := k.config.Orders.Group, k.config.Orders.Topic, k.config.Orders.Start
-	all, err := k.behind(ctx)
+	whole, err := extent.Whole(ctx, k.client, topic)
+	all := whole.Offsets()
 	switch {
 	case err != nil:
 		return failed(name, err)

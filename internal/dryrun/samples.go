@@ -21,15 +21,9 @@ const samples = 3
 // madeUp stands in for the click of an order that would be joined.
 const madeUp = "0000000000000000"
 
-// behind is how many offsets the orders' topic has.
-func (k kafka) behind(ctx context.Context) (int64, error) {
-	whole, err := extent.Whole(ctx, k.client, k.config.Orders.Topic)
-	return whole.Offsets(), err
-}
-
 // latest hands over the latest records of a topic.
 func (k kafka) latest(ctx context.Context, topic string, each func(*kgo.Record)) error {
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	part, err := extent.Whole(ctx, k.client, topic)
 	if err != nil {
@@ -118,7 +112,7 @@ func (k kafka) clicks(ctx context.Context, decode schema.ClickDecoder) Check {
 
 func unreadable(topic string, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("topic %s could not be read within %s", topic, Patience)
+		return fmt.Errorf("topic %s could not be read within %s", topic, patience)
 	}
 	return fmt.Errorf("topic %s: %w", topic, err)
 }
