@@ -132,8 +132,10 @@ type Consumer struct {
 	// said is the error of reading that the log said last, at saidAt. They belong to the polling goroutine.
 	said   string
 	saidAt time.Time
-	// failing are the readiness checks that the log says are failing. It belongs to the sampling goroutine.
+	// failing are the readiness checks that the log says are failing, and settled tells that it begins to speak of
+	// them. They belong to the sampling goroutine.
 	failing map[string]bool
+	settled bool
 	// doubtUntil is until when a commit that had no answer may land after later ones. Whoever commits may use it.
 	doubtUntil time.Time
 	// commits makes commits one at a time: whoever puts something in may commit. It is no mutex, so that a wait

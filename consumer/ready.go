@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
 
 // Check is one condition of readiness.
@@ -29,7 +30,7 @@ func (c *Consumer) Ready() []Check {
 	}
 	var stalled error
 	if c.stalled > 0 {
-		stalled = fmt.Errorf("%d partitions have orders and make no progress; the log says which", c.stalled)
+		stalled = fmt.Errorf("partitions that have orders and make no progress: %d; the log says which", c.stalled)
 	}
 	c.mu.Unlock()
 	return []Check{
@@ -62,9 +63,21 @@ func (c *Consumer) membership() error {
 	return nil
 }
 
-// logReadiness writes a line when a condition begins or ceases to fail, since nobody may be asking.
-func (c *Consumer) logReadiness() {
-	for _, check := range c.Ready() {
+// logReadiness writes a line when a condition begins or ceases to fail, since nobody may be asking. That the group is
+// being joined and clicks are being read at the start is no news until it lasts.
+func (c *Consumer) logReadiness(sinceStart time.Duration) {
+	checks := c.Ready()
+	if !c.settled {
+		waits := slices.ContainsFunc(checks, func(check Check) bool { return check.Err != nil })
+		if waits && sinceStart < lasting {
+			return
+		}
+		c.settled = true
+		if !waits {
+			c.config.Log.Info("ready")
+		}
+	}
+	for _, check := range checks {
 		switch failing := c.failing[check.Name]; {
 		case check.Err != nil && !failing:
 			c.config.Log.Warn("not ready", "check", check.Name, "error", check.Err)

@@ -26,6 +26,7 @@ func (c *Consumer) sampleLoop(ctx context.Context) error {
 	admin := kadm.NewClient(c.client)
 	ticker := time.NewTicker(sampleEvery)
 	defer ticker.Stop()
+	start := time.Now()
 	for {
 		c.sample(ctx, admin)
 		c.retention.refresh(ctx, admin, c.config.Topic)
@@ -36,7 +37,7 @@ func (c *Consumer) sampleLoop(ctx context.Context) error {
 			l.parkBeforeRetention(time.Now())
 		}
 		c.memory.age(func(partition int32) bool { return c.life(partition) != nil }, time.Now())
-		c.logReadiness()
+		c.logReadiness(time.Since(start))
 		select {
 		case <-ticker.C:
 		case <-c.assigned:

@@ -133,7 +133,7 @@ func TestStallTurnsUnreadyAndHealsOnFake(t *testing.T) {
 		time.Sleep(stallAfter - 10*time.Second)
 		require.NoError(t, r.check(t, "progress"))
 		time.Sleep(20 * time.Second)
-		require.ErrorContains(t, r.check(t, "progress"), "1 partitions have orders and make no progress")
+		require.ErrorContains(t, r.check(t, "progress"), "partitions that have orders and make no progress: 1")
 		close(goOn)
 		b.requireCommitted(t, 0, 3)
 		time.Sleep(2 * sampleEvery)

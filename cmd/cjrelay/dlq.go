@@ -114,7 +114,7 @@ func openDesk(ctx context.Context, flag configFlag, stdio *stdio) (*desk, error)
 	d.box, err = letters.Open(ctx, d.client, cfg.DeadLetter.Topic, d.decode)
 	if err == nil {
 		if d.box.Unnamed > 0 {
-			fmt.Fprintf(stdio.Err, "the schema registry does not answer: %d letters are shown without their order's id\n", d.box.Unnamed)
+			fmt.Fprintf(stdio.Err, "the schema registry does not answer; letters shown without their order's id: %d\n", d.box.Unnamed)
 		}
 		return d, nil
 	}

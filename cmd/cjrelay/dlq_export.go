@@ -44,9 +44,9 @@ func (c *dlqExportCmd) Run(ctx context.Context, stdio *stdio) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdio.Out, "%d orders in %s\n", len(written), c.Dir)
+	fmt.Fprintf(stdio.Out, "orders written to %s: %d\n", c.Dir, len(written))
 	if without := withoutValue(chosen); without > 0 {
-		fmt.Fprintf(stdio.Err, "%d letters are left out: the dead-letter topic did not take their value\n", without)
+		fmt.Fprintf(stdio.Err, "left out, as the dead-letter topic did not take their value: %d\n", without)
 	}
 	fmt.Fprintf(stdio.Err, "mend the files, then: cjrelay dlq redrive --mended %s\n", c.Dir)
 	return nil

@@ -80,15 +80,15 @@ func writeLetters(out io.Writer, list letterList) error {
 		total += list.Waiting[reason]
 		parts = append(parts, fmt.Sprintf("%d %s", list.Waiting[reason], reason))
 	}
-	fmt.Fprintf(&text, "%d wait in %s", total, list.Topic)
+	fmt.Fprintf(&text, "waiting in %s: %d", list.Topic, total)
 	if len(parts) > 0 {
-		fmt.Fprintf(&text, ": %s", strings.Join(parts, ", "))
+		fmt.Fprintf(&text, " (%s)", strings.Join(parts, ", "))
 	}
 	if list.Redriven > 0 {
-		fmt.Fprintf(&text, "; %d were sent again", list.Redriven)
+		fmt.Fprintf(&text, "; sent again: %d", list.Redriven)
 	}
 	if list.Foreign > 0 {
-		fmt.Fprintf(&text, "; %d records are not cjrelay's", list.Foreign)
+		fmt.Fprintf(&text, "; not cjrelay's: %d", list.Foreign)
 	}
 	text.WriteString("\n")
 	_, err := io.WriteString(out, text.String())

@@ -144,11 +144,11 @@ func (c *dlqRedriveCmd) print(stdio *stdio, report redriveReport) error {
 		return json.NewEncoder(stdio.Out).Encode(report)
 	}
 	var text strings.Builder
-	verb := "would send again"
+	verb := "to be sent again"
 	if report.Executed {
 		verb = "sent again"
 	}
-	fmt.Fprintf(&text, "%s: %d orders%s\n", verb, len(report.Redriven), byReason(report.Redriven))
+	fmt.Fprintf(&text, "orders %s: %d%s\n", verb, len(report.Redriven), byReason(report.Redriven))
 	if len(report.Refused) > 0 {
 		fmt.Fprintf(&text, "not sent: %d\n", len(report.Refused))
 		for _, one := range report.Refused {

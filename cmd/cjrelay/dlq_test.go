@@ -40,7 +40,7 @@ func TestDLQFromRejectionToAcknowledgement(t *testing.T) {
 	require.Len(t, m.waiting(t, "--reason", "malformed").Letters, 1)
 	text := m.verb(t, exitDone, "dlq", "list").out
 	require.Contains(t, text, "ORD-1")
-	require.Contains(t, text, "3 wait in "+m.dlq+": 1 malformed, 2 rejected\n")
+	require.Contains(t, text, "waiting in "+m.dlq+": 3 (1 malformed, 2 rejected)\n")
 
 	show := m.verb(t, exitDone, "dlq", "show", "ORD-1").out
 	require.Contains(t, show, `"order_id": "ORD-1"`)
@@ -48,20 +48,20 @@ func TestDLQFromRejectionToAcknowledgement(t *testing.T) {
 	require.Contains(t, show, "now           waits\n")
 
 	dry := m.verb(t, exitDone, "dlq", "redrive", "--reason", "rejected").out
-	require.Equal(t, "would send again: 2 orders (2 rejected)\nnothing was sent: say --execute to send them\n", dry)
+	require.Equal(t, "orders to be sent again: 2 (2 rejected)\nnothing was sent: say --execute to send them\n", dry)
 	require.Len(t, m.waiting(t).Letters, 3)
 	require.Equal(t, 3, m.cj.Count())
 
 	m.cj.Script()
 	done := m.verb(t, exitDone, "dlq", "redrive", "--reason", "rejected", "--execute").out
-	require.Equal(t, "sent again: 2 orders (2 rejected)\n", done)
+	require.Equal(t, "orders sent again: 2 (2 rejected)\n", done)
 	all := m.outcomes(t, 6)
 	require.True(t, m.cj.Acknowledged("ORD-1", "ORD-2", "ORD-3"))
 	for _, outcome := range all[4:] {
 		require.Equal(t, schema.Acknowledged, outcome.Outcome)
 		require.EqualValues(t, 1, outcome.Partition)
 	}
-	require.Equal(t, "sent again: 0 orders\n", m.verb(t, exitDone, "dlq", "redrive", "--reason", "rejected", "--execute").out)
+	require.Equal(t, "orders sent again: 0\n", m.verb(t, exitDone, "dlq", "redrive", "--reason", "rejected", "--execute").out)
 	require.Contains(t, m.verb(t, exitFailed, "dlq", "redrive", "ORD-1", "--execute").out, "was sent again at ")
 	require.Equal(t, 2, m.waiting(t).Redriven)
 	require.Len(t, m.waiting(t, "--redriven").Letters, 3)
@@ -79,16 +79,16 @@ func TestDLQMendedOrderIsAcknowledged(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "letters")
 	m.verb(t, exitUsage, "dlq", "export", dir)
 	require.NoDirExists(t, dir)
-	require.Equal(t, "2 orders in "+dir+"\n", m.verb(t, exitDone, "dlq", "export", dir, "--raw").out)
+	require.Equal(t, "orders written to "+dir+": 2\n", m.verb(t, exitDone, "dlq", "export", dir, "--raw").out)
 
-	require.Equal(t, "would send again: 0 orders\n", m.verb(t, exitDone, "dlq", "redrive", "--mended", dir).out)
+	require.Equal(t, "orders to be sent again: 0\n", m.verb(t, exitDone, "dlq", "redrive", "--mended", dir).out)
 	mend := func(file, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600))
 	}
 	mend("0-0.json", m.order("ORD-1", "click1"))
 	mend("0-1.json", strings.Replace(m.order("ORD-2", "click2"), "USD", "US", 1))
 	got := m.verb(t, exitFailed, "dlq", "redrive", "--mended", dir, "--execute")
-	require.Contains(t, got.out, "sent again: 1 orders (1 invalid_order)\nnot sent: 1\n")
+	require.Contains(t, got.out, "orders sent again: 1 (1 invalid_order)\nnot sent: 1\n")
 	require.Contains(t, got.out, "is no valid order as it was mended: currency")
 	all := m.outcomes(t, 3)
 	require.Equal(t, schema.Acknowledged, all[2].Outcome)
@@ -96,7 +96,7 @@ func TestDLQMendedOrderIsAcknowledged(t *testing.T) {
 
 	mend("0-1.json", m.order("ORD-2", "click2"))
 	got = m.verb(t, exitFailed, "dlq", "redrive", "--mended", dir, "--execute")
-	require.Contains(t, got.out, "sent again: 1 orders")
+	require.Contains(t, got.out, "orders sent again: 1")
 	require.Contains(t, got.out, "was sent again at ")
 	m.outcomes(t, 4)
 	require.True(t, m.cj.Acknowledged("ORD-1", "ORD-2"))

@@ -89,7 +89,7 @@ func TestExplainTellsWhatBecameOfAnOrder(t *testing.T) {
 	t.Run("Status", func(t *testing.T) {
 		now := eventually(t, "without outcome", "status", "--config", file)
 		require.Contains(t, now.out, "process   ready")
-		require.Contains(t, now.out, "group     "+s.topics["orders"]+": Stable, members 1, 1 offsets past the committed ones")
+		require.Contains(t, now.out, "group     "+s.topics["orders"]+": Stable, members 1, commit lag 1")
 		alone := call(t, "", "status", "--config", s.configuration(t, "listen: '"+nowhere(t)+"'"), "-o", "json")
 		require.Equal(t, exitDone, alone.code, alone.err)
 		var found status
@@ -97,5 +97,16 @@ func TestExplainTellsWhatBecameOfAnOrder(t *testing.T) {
 		require.Nil(t, found.Process)
 		require.Contains(t, found.Trouble, "no process runs")
 		require.EqualValues(t, 1, found.Group.Lag)
+	})
+	t.Run("StatusWhereKafkaDoesNotAnswer", func(t *testing.T) {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		cut := filepath.Join(t.TempDir(), "cjrelay.yaml")
+		require.NoError(t, os.WriteFile(cut, bytes.Replace(text, []byte(s.kafka.Brokers[0]), []byte(nowhere(t)), 1), 0o600))
+		got := call(t, "", "status", "--config", cut)
+		require.Equal(t, exitFailed, got.code, "a script must notice")
+		require.Contains(t, got.out, "process   ready")
+		require.Contains(t, got.out, "group     not asked: kafka at ")
+		require.Contains(t, got.err, "the group could not be asked for")
 	})
 }

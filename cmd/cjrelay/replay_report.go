@@ -118,7 +118,7 @@ func (r *replayReport) explain(text *strings.Builder) {
 	line(replay.Sum(t.Unattributed), "without a click (%s)", byReasons(t.Unattributed))
 	line(replay.Sum(t.DeadLetters), "that cannot be sent (%s)", byReasons(t.DeadLetters))
 	if len(r.Capped) > 0 {
-		fmt.Fprintf(text, "%d partitions end where the live group stands: what lies behind it sends itself\n", len(r.Capped))
+		fmt.Fprintf(text, "partitions that end where the live group stands, as it sends what lies behind itself: %d\n", len(r.Capped))
 	}
 }
 

@@ -53,7 +53,7 @@ func (c *runCmd) Run(ctx context.Context, stdio *stdio) error {
 	stopLate := context.AfterFunc(ctx, func() {
 		log.Info("stopping: draining what is under way", "at_most", cfg.Delivery.ShutdownGrace)
 		time.AfterFunc(cfg.Delivery.ShutdownGrace, func() {
-			log.Error("did not stop in time; orders under way will be sent again", "shutdown_grace", cfg.Delivery.ShutdownGrace)
+			log.Error("did not stop in time; orders whose outcome is not committed, if there are any, will be sent again", "shutdown_grace", cfg.Delivery.ShutdownGrace)
 			os.Exit(exitFailed)
 		})
 	})
