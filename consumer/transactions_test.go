@@ -25,7 +25,7 @@ func TestTransactionThatDoesNotEndIsAStallOnFake(t *testing.T) {
 		require.EqualValues(t, 3, r.heldByTransactions())
 		require.NoError(t, r.check(t, "progress"))
 		time.Sleep(openTooLong)
-		require.ErrorContains(t, r.check(t, "progress"), "1 partitions")
+		require.ErrorContains(t, r.check(t, "progress"), "no progress: 1")
 		require.Positive(t, b.log.count("kafka-transactions.sh"))
 
 		require.NoError(t, producer.EndTransaction(t.Context(), kgo.TryCommit))
