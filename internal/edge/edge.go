@@ -30,6 +30,7 @@ type Edge struct {
 	listener net.Listener
 	server   *http.Server
 	admin    *console.Server
+	reach    reach
 	// forgetShoppers ends the connections that no longer belong to the server: websockets.
 	forgetShoppers context.CancelFunc
 	// close gives up what only the handler holds.
@@ -62,7 +63,7 @@ func New(cfg config.Config, log *slog.Logger) (_ *Edge, err error) {
 	}
 	e.admin, err = console.Listen(console.Config{
 		Key: "capture.admin_listen", Listen: cfg.Capture.AdminListen, Token: cfg.Admin.Token.Reveal(), Metrics: e.metrics,
-		Ready: func() []console.Check { return checks(clicks.Ready()) }, Troubles: func() []console.Check { return checks(clicks.Troubles()) },
+		Ready: func() []console.Check { return checks(clicks.Ready()) }, Troubles: e.troubles,
 		Version: version.String(), Settings: settings, Forget: clicks.Forget,
 	})
 	return e, err
@@ -123,6 +124,10 @@ func (e *Edge) Run(ctx context.Context) error {
 	group.Go(func() error { return e.admin.Serve(administering) })
 	group.Go(func() error {
 		e.checkTopic(running)
+		return nil
+	})
+	group.Go(func() error {
+		e.watchKafka(running)
 		return nil
 	})
 	return group.Wait()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,6 +114,10 @@ func TestServesWithoutKafka(t *testing.T) {
 	s := open(t, http.NotFoundHandler(), func(c *config.Config) {
 		c.Kafka.Brokers = []string{nobody(t)}
 		c.Delivery.ShutdownGrace = 300 * time.Millisecond
+	})
+	await(t, "readiness shows that Kafka is away before any click comes", func() bool {
+		_, text := s.admin(t, http.MethodGet, "/readyz?verbose", "", "")
+		return strings.Contains(text, "[!] kafka: no broker answers")
 	})
 	response, _ := s.ask(t, http.MethodGet, "/?cjevent="+click, "Cookie: sid=s-1")
 	require.Equal(t, click, cookieOf(t, response, "cje").Value)

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/cjrelay/cjrelay/internal/config"
 	"github.com/cjrelay/cjrelay/internal/kafkatest"
 )
 
@@ -28,4 +30,11 @@ func TestKafkaThatDoesNotTellIsSaidOnce(t *testing.T) {
 	require.Equal(t, 1, strings.Count(log.String(), "does not tell"), log)
 	require.Contains(t, log.String(), "CLUSTER_AUTHORIZATION_FAILED")
 	require.Contains(t, log.String(), "status=missing", "it goes on asking")
+}
+
+// A name that is wrong must not stay hidden either.
+func TestTopicThatIsMissingIsSaidAtTheStart(t *testing.T) {
+	t.Parallel()
+	s := open(t, http.NotFoundHandler(), func(c *config.Config) { c.Clicks.Topic = kafkatest.Name("missing") })
+	await(t, "it is said", func() bool { return strings.Contains(s.log.String(), "status=missing") })
 }
