@@ -62,7 +62,7 @@ chaos: ## ORDERS (100000) over MINUTES (8) while brokers and processes are kille
 	go run ./internal/chaos/storm -orders $(ORDERS) -minutes $(MINUTES) -seed $(SEED)
 
 .PHONY: test-browser
-test-browser: ## a real browser on the console, and through the edge, alone and behind nginx; needs Chromium and nginx
+test-browser: ## a real browser on the console, and through the edge, alone and behind nginx and Envoy; needs all three
 	go test -tags browser -count=1 -timeout 10m ./internal/browser
 
 .PHONY: simulate

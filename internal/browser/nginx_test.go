@@ -70,13 +70,19 @@ client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path
 			t.Logf("nginx:\n%s\n%s", conf, errors)
 		}
 	})
+	serves(t, address)
+}
+
+// serves waits until somebody listens.
+func serves(t *testing.T, address string) {
+	t.Helper()
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			_ = conn.Close()
 		}
 		return err == nil
-	}, longest, 10*time.Millisecond, "nginx does not serve")
+	}, longest, 10*time.Millisecond, "nobody serves at %s", address)
 }
 
 // free is an address where nobody listens.
@@ -109,7 +115,7 @@ func certificate(t *testing.T) config.CaptureTLS {
 func TestShoppingThroughNginx(t *testing.T) {
 	t.Parallel()
 	w := open(t)
-	e, stop := w.edge(t, trustNginx)
+	e, stop := w.edge(t, trustFront)
 	files, front := certificate(t), free(t)
 	subrequest, _ := snippets(t)
 	nginx(t, place(t, subrequest, "server 127.0.0.1:8088;", "server "+e.Addr()+";", "listen 443 ", "listen "+front+" ", "server_name www.example.com;", "server_name .shop.test;",
@@ -127,20 +133,27 @@ func TestShoppingThroughNginx(t *testing.T) {
 	require.NotContains(t, strings.Join(landing.Header["Set-Cookie"], "\n"), click1)
 }
 
-func trustNginx(c *config.Capture) { c.TrustedProxies = []string{"127.0.0.1"} }
+// trustFront lets the edge believe what nginx and Envoy say.
+func trustFront(c *config.Capture) { c.TrustedProxies = []string{"127.0.0.1"} }
 
 // A client cannot put words into nginx's mouth: the address, host and session that it claims are not believed.
 func TestNginxKeepsForgedHeadersFromTheEdge(t *testing.T) {
 	t.Parallel()
 	w := open(t)
 	e, _ := w.edge(t, func(c *config.Capture) {
-		trustNginx(c)
+		trustFront(c)
 		c.SessionCookie, c.SessionHeader = "", "X-Customer-Id"
 	})
 	files, front := certificate(t), free(t)
 	subrequest, _ := snippets(t)
 	nginx(t, place(t, subrequest, "server 127.0.0.1:8088;", "server "+e.Addr()+";", "listen 443 ", "listen "+front+" ", "server_name www.example.com;", "server_name .shop.test;",
 		"/etc/nginx/shop.crt", files.Cert, "/etc/nginx/shop.key", files.Key, "http://127.0.0.1:3000", w.upstream.URL), front)
+	w.requireForgeriesIgnored(t, front)
+}
+
+// requireForgeriesIgnored lands with headers that only a proxy may write.
+func (w *world) requireForgeriesIgnored(t *testing.T, front string) {
+	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+front+"/?cjevent="+click1, nil)
 	require.NoError(t, err)
 	request.Host = "www.shop.test"
@@ -156,13 +169,14 @@ func TestNginxKeepsForgedHeadersFromTheEdge(t *testing.T) {
 	require.Contains(t, lines, "cje="+click1+"; Path=/; Domain=shop.test;")
 	require.Contains(t, lines, "cjrelay_session=", "the claimed customer is not believed, so there is no session yet")
 	require.NotContains(t, lines, click2)
+	require.NotContains(t, w.log.String(), "plain HTTP")
 }
 
 // The mirror writes the click of a shopper who comes with a session, and holds nothing up.
 func TestMirror(t *testing.T) {
 	t.Parallel()
 	w := open(t)
-	e, stop := w.edge(t, trustNginx)
+	e, stop := w.edge(t, trustFront)
 	front := free(t)
 	_, mirror := snippets(t)
 	nginx(t, place(t, mirror, "listen 80;", "listen "+front+";", "server_name www.example.com;", "server_name .shop.test;",
