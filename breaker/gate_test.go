@@ -125,3 +125,16 @@ func closed(changed <-chan struct{}) bool {
 		return false
 	}
 }
+
+func TestWhatIsLessThanZeroIsTheDefault(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		gate := breaker.New(breaker.Config{Concurrency: -1, ConsecutiveOrders: -1, FailureRate: -1, MinSamples: -1, Open: -1, Probes: -1, Window: -1})
+		require.Equal(t, 3, gate.Probes())
+		requireCapacity(t, gate, 64)
+		answer(t, gate, breaker.Failed, orders("bad", 19)...)
+		require.Equal(t, breaker.Closed, gate.State())
+		answer(t, gate, breaker.Failed, "last")
+		require.Equal(t, breaker.Open, gate.State())
+		require.Equal(t, time.Now().Add(10*time.Second+time.Nanosecond), gate.OpenUntil())
+	})
+}

@@ -215,6 +215,29 @@ func TestFailureRate(t *testing.T) {
 			require.Equal(t, breaker.Open, gate.State())
 		})
 	})
+	t.Run("ASuccessCountsInTheNextWindowThoughItsOrderFailedBefore", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			gate := breaker.New(breaker.Config{ConsecutiveOrders: never, MinSamples: 3})
+			answer(t, gate, breaker.Failed, "a", "b")
+			time.Sleep(time.Minute)
+			answer(t, gate, breaker.Succeeded, "a", "b", "good")
+			answer(t, gate, breaker.Failed, "c", "d")
+			require.Equal(t, breaker.Closed, gate.State(), "two of five failed")
+		})
+	})
+	// What failed before leaves the window in its own time, and must not take a later failure with it.
+	t.Run("AnOrderThatFailsAgainAfterAnOutageCountsOnce", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			gate := halfOpened(t, breaker.Config{ConsecutiveOrders: 3, MinSamples: 4})
+			answer(t, gate, breaker.Succeeded, orders("probe", 3)...)
+			require.Equal(t, breaker.Closed, gate.State())
+			answer(t, gate, breaker.Failed, "outage-0", "outage-1")
+			answer(t, gate, breaker.Succeeded, orders("good", 3)...)
+			time.Sleep(50 * time.Second)
+			answer(t, gate, breaker.Failed, "outage-0", "outage-1")
+			require.Equal(t, breaker.Closed, gate.State(), "two of five failed")
+		})
+	})
 }
 
 // An order is tried until it succeeds, so a rate over all answers could not pass one half however many

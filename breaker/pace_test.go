@@ -46,7 +46,9 @@ func TestRate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				took := answerAll(t, breaker.New(breaker.Config{Concurrency: 10_000, Rate: test.rate}), test.orders)
+				gate := breaker.New(breaker.Config{Concurrency: 10_000, Rate: test.rate})
+				require.Equal(t, max(test.rate, 0), gate.Rate())
+				took := answerAll(t, gate, test.orders)
 				require.GreaterOrEqual(t, took, test.atLeast)
 				require.LessOrEqual(t, took, test.atMost)
 			})
@@ -99,21 +101,19 @@ func TestRate(t *testing.T) {
 	})
 	t.Run("CostsNothingWhileTheCircuitIsOpen", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			gate := breaker.New(breaker.Config{Rate: 20, ConsecutiveOrders: 2})
-			var waiting []*request
-			for _, order := range orders("order", 2) {
-				r := ask(t.Context(), gate, order)
-				<-r.answered
-				r.permit.Done(breaker.Failed)
-			}
+			gate := breaker.New(breaker.Config{Rate: 0.5, ConsecutiveOrders: 2})
+			answer(t, gate, breaker.Failed, "outage")
+			time.Sleep(2 * time.Second)
+			answer(t, gate, breaker.Failed, "outage too")
 			require.Equal(t, breaker.Open, gate.State())
-			for _, order := range orders("waiting", 20) {
-				waiting = append(waiting, ask(t.Context(), gate, order))
-			}
-			time.Sleep(10*time.Second + time.Nanosecond)
+			// Who asks just before the circuit turns half-open must leave the rate as it was.
+			time.Sleep(10*time.Second - time.Millisecond)
+			r := ask(t.Context(), gate, "probe")
+			require.False(t, r.admitted())
+			time.Sleep(time.Millisecond + time.Nanosecond)
 			synctest.Wait()
-			require.Equal(t, 2, admitted(waiting), "two may start at once")
-			end(waiting)
+			require.True(t, r.admitted())
+			end([]*request{r})
 		})
 	})
 }
