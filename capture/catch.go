@@ -236,22 +236,26 @@ func (c *Capture) bind(click *companion, sessions []string, v *visit) (bound int
 		}
 		writings = append(writings, writing{entry, hash})
 	}
-	var late <-chan time.Time
-	if c.config.Durable && len(writings) > 0 {
-		timer := time.NewTimer(c.config.DurableWait)
-		defer timer.Stop()
-		late = timer.C
+	if !c.config.Durable {
+		for _, w := range writings {
+			click.bind(w.hash)
+		}
+		return len(writings), err
 	}
+	// It is closed, so that all see it: the page waits once, whatever it binds.
+	late := make(chan struct{})
+	timer := time.AfterFunc(c.config.DurableWait, func() { close(late) })
+	defer timer.Stop()
 	for _, w := range writings {
-		if late != nil {
-			if failed := w.await(late); failed != nil {
-				c.metrics.undurable.Inc()
-				err = cmp.Or(err, failed)
-				continue
-			}
+		if failed := w.await(late); failed != nil {
+			err = cmp.Or(err, failed)
+			continue
 		}
 		click.bind(w.hash)
 		bound++
+	}
+	if bound < len(writings) {
+		c.metrics.undurable.Inc()
 	}
 	return bound, err
 }

@@ -191,6 +191,26 @@ func TestCompanionOfAClickThatCannotCountAnyMoreIsIgnored(t *testing.T) {
 	require.Zero(t, b.metric("refused_total{forged_companion}"))
 }
 
+// A session for every visitor who shows CJ's cookie would be one that no order carries.
+func TestSessionIsMadeOnlyForAClickThatLands(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.browser.has("cje", clickA)
+	require.Empty(t, b.browser.get("/").Header["Set-Cookie"])
+	require.Empty(t, b.queued())
+	require.Zero(t, b.metric("adopted_total"))
+}
+
+// Any of several clicks that no edge has caught might be the last; it must be the same one every time.
+func TestFirstOfSeveralUnknownClicksCounts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	r := httptest.NewRequest(http.MethodGet, shop, nil)
+	r.Header.Set("Cookie", "sid=s-1; cje="+clickB+"; cje="+clickA)
+	require.Equal(t, Caught{Bound: 1}, b.Catch(r, http.Header{}))
+	require.Equal(t, clickB, b.queued()[0].click)
+}
+
 // Another tool may set CJ's cookie on a host that the edge does not serve: it names the last click.
 func TestCookieOfAnotherToolWins(t *testing.T) {
 	t.Parallel()
@@ -258,12 +278,22 @@ func TestSecretsRotate(t *testing.T) {
 	b.browser.has("sid", "s-1")
 	b.browser.get("/?cjevent=" + clickA)
 	at := b.queued()[0].at
-	jar := b.browser.jar
+	jar, before := b.browser.jar, b.browser.cookie(cookieCompanion)
 
 	rotated := setup(t, func(c *Config) { c.Secrets = []string{"a new secret of sixteen", secret} })
 	rotated.browser.jar = jar
 	require.NotNil(t, setCookie(rotated.browser.get("/"), cookieCompanion), "it is sealed anew")
 	require.Empty(t, rotated.queued(), "and the session is still bound")
+
+	login := setup(t, func(c *Config) { c.Secrets = []string{"a new secret of sixteen", secret} })
+	login.browser.jar = jar
+	login.browser.has(cookieCompanion, before)
+	login.browser.has("sid", "s-login")
+	login.browser.get("/")
+	require.Equal(t, []record{{put, "s-login", clickA, at}}, login.queued(), "a session that the old secret did not bind")
+	login.browser.has("sid", "s-1")
+	login.browser.get("/")
+	require.Equal(t, []record{{put, "s-1", clickA, at}}, login.queued(), "one that was not shown meanwhile is only written again")
 
 	alone := setup(t, func(c *Config) { c.Secrets = []string{"a new secret of sixteen"} })
 	alone.browser.jar = jar
@@ -289,25 +319,29 @@ func TestCompanionStaysSmall(t *testing.T) {
 
 func TestSharedCachesDoNotKeepCookies(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct{ shop, sent string }{
-		"Nothing":   {"", "private"},
-		"Public":    {"public, max-age=60, s-maxage=600", "private, max-age=60"},
-		"Private":   {"private, max-age=60", "private, max-age=60"},
-		"Qualified": {`max-age=1, private="x"`, "private, max-age=1"},
-		"NoStore":   {"no-store", "no-store"},
+	for name, test := range map[string]struct {
+		shop []string
+		sent string
+	}{
+		"Nothing":   {nil, "private"},
+		"Public":    {[]string{"public, max-age=60, s-maxage=600"}, "private, max-age=60"},
+		"TwoLines":  {[]string{"max-age=60", "Public, S-MaxAge=600"}, "private, max-age=60"},
+		"Private":   {[]string{"private, max-age=60"}, "private, max-age=60"},
+		"Qualified": {[]string{`max-age=1, private="x"`}, "private, max-age=1"},
+		"NoStore":   {[]string{"no-store"}, "no-store"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
 			b.handler = func(w http.ResponseWriter, _ *http.Request) {
-				if test.shop != "" {
-					w.Header().Set("Cache-Control", test.shop)
-				}
+				w.Header()["Cache-Control"] = test.shop
 				w.Header().Set("Surrogate-Control", "max-age=600")
+				w.Header().Set("CDN-Cache-Control", "max-age=600")
 			}
 			response := b.browser.get("/?cjevent=" + clickA)
-			require.Equal(t, test.sent, response.Header.Get("Cache-Control"))
+			require.Equal(t, test.sent, strings.Join(response.Header["Cache-Control"], "; "))
 			require.Empty(t, response.Header.Get("Surrogate-Control"))
+			require.Empty(t, response.Header.Get("CDN-Cache-Control"))
 		})
 	}
 }

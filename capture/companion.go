@@ -45,15 +45,12 @@ func (c companion) binds(session sessionHash) bool {
 	return false
 }
 
-// bind remembers a session; the oldest of too many is forgotten.
+// bind remembers a session that is not bound yet; the oldest of too many is forgotten.
 func (c *companion) bind(session sessionHash) {
-	if c.binds(session) {
-		return
-	}
 	if len(c.bound) == maxBound {
 		c.bound = c.bound[1:]
 	}
-	c.bound = append(c.bound[:len(c.bound):len(c.bound)], session)
+	c.bound = append(c.bound, session)
 }
 
 // left is how long the cookie should live on.

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 	"time"
@@ -59,9 +60,58 @@ func TestCompanionCannotBeChanged(t *testing.T) {
 		_, _, ok = k.open(sealed + sealed[:i+1])
 		require.False(t, ok)
 	}
-	// A session's hash is no seal.
-	hash := k[0].mac(labelSession, "x")
-	require.False(t, k[0].signed(labelCompanion, "x", hash[:macBytes]))
+	// The last character has bits that mean nothing.
+	for _, other := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
+		changed := sealed[:len(sealed)-1] + string(other)
+		_, _, ok := k.open(changed)
+		require.Equal(t, changed == sealed, ok, changed)
+	}
+	// A session's hash is no seal, though a client may choose the session and read the hash in its cookie.
+	text := sealed[:strings.LastIndexByte(sealed, '.')]
+	seal, hash := k[0].mac(labelCompanion, text), k[0].hash(text)
+	require.NotEqual(t, seal[:len(hash)], hash[:])
+	of := k[0].mac(labelSession, text)
+	_, _, ok := k.open(text + "." + base64.RawURLEncoding.EncodeToString(of[:macBytes]))
+	require.False(t, ok)
+}
+
+// Another version of ours may have sealed what this one does not know.
+func TestCompanionOfAnotherVersionIsIgnored(t *testing.T) {
+	t.Parallel()
+	k := keys{{secret}}
+	bound := base64.RawURLEncoding.EncodeToString(make([]byte, 8))
+	for name, test := range map[string]struct {
+		text string
+		ok   bool
+	}{
+		"AsNow":           {"1.jx." + clickA + "." + bound, true},
+		"NoSession":       {"1.jx." + clickA + ".", true},
+		"Version":         {"2.jx." + clickA + "." + bound, false},
+		"AnotherField":    {"1.jx." + clickA + "." + bound + ".x", false},
+		"Click":           {"1.jx.a-b." + bound, false},
+		"NoClick":         {"1.jx.." + bound, false},
+		"Time":            {"1.j!." + clickA + "." + bound, false},
+		"NoTime":          {"1.0." + clickA + "." + bound, false},
+		"HalfASession":    {"1.jx." + clickA + "." + bound[:6], false},
+		"TooManySessions": {"1.jx." + clickA + "." + base64.RawURLEncoding.EncodeToString(make([]byte, 8*(maxBound+1))), false},
+		"TooLong":         {"1." + strings.Repeat("0", maxCompanion) + "jx." + clickA + "." + bound, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mac := k[0].mac(labelCompanion, test.text)
+			_, _, ok := k.open(test.text + "." + base64.RawURLEncoding.EncodeToString(mac[:macBytes]))
+			require.Equal(t, test.ok, ok)
+		})
+	}
+}
+
+// Another edge's clock may be ahead.
+func TestCompanionLivesNoLongerThanCJsCookie(t *testing.T) {
+	t.Parallel()
+	at := time.UnixMilli(1_764_000_000_000)
+	for age, left := range map[time.Duration]time.Duration{-time.Hour: cookieLife, 0: cookieLife, time.Hour: cookieLife - time.Hour, cookieLife: 0} {
+		require.Equal(t, left, companion{click: schema.Click{ID: clickA, CapturedAt: at.Add(-age)}}.left(at), age)
+	}
 }
 
 func TestSessionsCannotBeGuessedFromACompanion(t *testing.T) {

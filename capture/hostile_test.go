@@ -91,6 +91,7 @@ func TestFullSpoolIsCountedAndLogged(t *testing.T) {
 	require.NotContains(t, b.log.String(), clickA)
 	require.ErrorIs(t, b.Troubles()[3].Err, errRoom)
 	require.ErrorIs(t, b.Forget(t.Context(), "s-1"), errRoom)
+	require.Zero(t, b.metric("erased_total"), "it was not taken")
 	b.spool.taken.Store(0)
 	b.browser.get("/")
 	require.Len(t, b.queued(), 1)
@@ -115,6 +116,9 @@ func TestConsent(t *testing.T) {
 			b.browser.has("cje", clickA)
 			require.Empty(t, b.browser.get("/").Header["Set-Cookie"], "nor for a click of before")
 			require.Empty(t, b.queued())
+			require.Equal(t, 1.0, b.metric("refused_total{no_consent}"), "there was no click to refuse")
+			b.browser.header.Set("X-Consent", "no")
+			require.Empty(t, b.browser.get("/?cjevent=" + clickA).Header["Set-Cookie"], "a header says no, too")
 		}
 	})
 	t.Run("Given", func(t *testing.T) {
@@ -123,6 +127,7 @@ func TestConsent(t *testing.T) {
 			func(s *browser) { s.has("consent", "yes") },
 			func(s *browser) { s.has("consent", "%7B%22ads%22%3Atrue%7D") },
 			func(s *browser) { s.header.Set("X-Consent", "yes") },
+			func(s *browser) { s.header["X-Consent"] = []string{"no", "yes"} },
 		} {
 			b := setup(t, asked)
 			given(b.browser)

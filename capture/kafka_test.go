@@ -121,6 +121,56 @@ func TestAvroSchemaIsRegisteredOnlyWhereItIsMissing(t *testing.T) {
 	require.NotContains(t, err.Error(), "password")
 }
 
+// subjects is a registry that answers as it is told.
+type subjects struct {
+	lookup        error
+	asked, writes int
+}
+
+func (s *subjects) LookupSchema(context.Context, string, sr.Schema) (sr.SubjectSchema, error) {
+	s.asked++
+	return sr.SubjectSchema{ID: 7}, s.lookup
+}
+
+func (s *subjects) CreateSchema(context.Context, string, sr.Schema) (sr.SubjectSchema, error) {
+	s.writes++
+	return sr.SubjectSchema{ID: 8}, nil
+}
+
+// A 404 of a proxy, or of a wrong path, is not the registry's word that the schema is missing.
+func TestRegistryIsWrittenToOnlyWhereItSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		lookup error
+		writes int
+		id     byte
+	}{
+		"There":         {nil, 0, 7},
+		"NoSubject":     {&sr.ResponseError{StatusCode: http.StatusNotFound, ErrorCode: codeSubjectNotFound}, 1, 8},
+		"NoSchema":      {&sr.ResponseError{StatusCode: http.StatusNotFound, ErrorCode: codeSchemaNotFound}, 1, 8},
+		"AnotherServer": {&sr.ResponseError{StatusCode: http.StatusNotFound, ErrorCode: http.StatusNotFound}, 0, 0},
+		"Forbidden":     {&sr.ResponseError{StatusCode: http.StatusForbidden, ErrorCode: 40301}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			registry := &subjects{lookup: test.lookup}
+			encode, err := NewEncoder(schema.FormatAvro, "cjevent", registry)
+			require.NoError(t, err)
+			for range 2 {
+				value, err := encode(t.Context(), schema.Click{ID: clickA, CapturedAt: now()})
+				if test.id == 0 {
+					require.ErrorIs(t, err, schema.ErrUnavailable)
+					continue
+				}
+				require.NoError(t, err)
+				require.Equal(t, test.id, value[4])
+				require.Equal(t, 1, registry.asked, "once, and not for every click")
+			}
+			require.Equal(t, test.writes, registry.writes)
+		})
+	}
+}
+
 // look asks a table that is read from the topic's beginning.
 func look(t *testing.T, cluster *kafkatest.Cluster, topic, session string, at time.Time) sessions.Finding {
 	t.Helper()
@@ -228,29 +278,34 @@ func refuseWrites(cluster *kafkatest.Cluster, err *kerr.Error, count int) {
 
 func TestWhatKafkaRefusesForGoodIsSetAside(t *testing.T) {
 	t.Parallel()
-	cluster := kafkatest.StartFake(t)
-	topic := cluster.Topic(t, "cjevent", 1, compacted)
-	b := setup(t, onKafka(cluster, topic))
-	for _, session := range []string{"s-poison", "s-2", "s-3"} {
-		require.NoError(t, b.queue.add(newEntry(record{put, session, clickA, now()})))
+	for _, refusal := range []*kerr.Error{kerr.MessageTooLarge, kerr.RecordListTooLarge, kerr.InvalidRecord} {
+		t.Run(refusal.Message, func(t *testing.T) {
+			t.Parallel()
+			cluster := kafkatest.StartFake(t)
+			topic := cluster.Topic(t, "cjevent", 1, compacted)
+			b := setup(t, onKafka(cluster, topic))
+			for _, session := range []string{"s-poison", "s-2", "s-3"} {
+				require.NoError(t, b.queue.add(newEntry(record{put, session, clickA, now()})))
+			}
+			refuseWrites(cluster, refusal, 2) // together, then the first alone
+			stop := b.start()
+			b.requireProduced(2)
+			stop()
+			require.Equal(t, 1.0, b.metric("lost_total{refused_by_kafka}"))
+			require.Contains(t, b.log.String(), "set aside")
+			require.NotContains(t, b.log.String(), "s-poison")
+			var keys []string
+			for _, r := range cluster.Read(t, topic) {
+				keys = append(keys, string(r.Key))
+			}
+			require.Equal(t, []string{"s-2", "s-3"}, keys)
+			content, err := osFiles{b.config.Spool.Dir}.read(asideFile)
+			require.NoError(t, err)
+			aside, _, _ := parseFrames(content[len(segmentMagic):])
+			require.Len(t, aside, 1)
+			require.Equal(t, "s-poison", aside[0].session)
+		})
 	}
-	refuseWrites(cluster, kerr.MessageTooLarge, 2) // together, then the first alone
-	stop := b.start()
-	b.requireProduced(2)
-	stop()
-	require.Equal(t, 1.0, b.metric("lost_total{refused_by_kafka}"))
-	require.Contains(t, b.log.String(), "set aside")
-	require.NotContains(t, b.log.String(), "s-poison")
-	var keys []string
-	for _, r := range cluster.Read(t, topic) {
-		keys = append(keys, string(r.Key))
-	}
-	require.Equal(t, []string{"s-2", "s-3"}, keys)
-	content, err := osFiles{b.config.Spool.Dir}.read(asideFile)
-	require.NoError(t, err)
-	aside, _, _ := parseFrames(content[len(segmentMagic):])
-	require.Len(t, aside, 1)
-	require.Equal(t, "s-poison", aside[0].session)
 }
 
 func TestWhatIsWrongWithTheSetUpIsWaitedFor(t *testing.T) {
@@ -319,6 +374,23 @@ func TestOldTimeThatKafkaRefusesIsReplacedWhereTheValueHasItsOwn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An erasure has no value, and what it stands for must not end in a file.
+func TestErasureWhoseTimeKafkaRefusesIsProducedAsNew(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.StartFake(t)
+	topic := cluster.Topic(t, "cjevent", 1, compacted)
+	b := setup(t, onKafka(cluster, topic), func(c *Config) { c.Encode, _ = NewEncoder(schema.FormatString, "", nil) })
+	require.NoError(t, b.queue.add(newEntry(record{erasure, "s-1", "", now().Add(-time.Hour)})))
+	refuseWrites(cluster, kerr.InvalidTimestamp, 1)
+	stop := b.start()
+	b.requireProduced(1)
+	stop()
+	records := cluster.Read(t, topic)
+	require.Len(t, records, 1)
+	require.Nil(t, records[0].Value)
+	require.Zero(t, b.metric("lost_total{refused_by_kafka}"))
 }
 
 func TestClockThatIsAheadOfKafkasIsWaitedFor(t *testing.T) {

@@ -47,11 +47,15 @@ func fetch(t *testing.T, server *httptest.Server, method string) (*http.Response
 func TestEveryWayOfAnsweringCarriesTheCookie(t *testing.T) {
 	t.Parallel()
 	handlers := map[string]func(w http.ResponseWriter, r *http.Request){
-		"Nothing":    func(http.ResponseWriter, *http.Request) {},
-		"Status":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
-		"Body":       func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("body")) },
-		"Text":       func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "body") },
-		"Copy":       func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, strings.NewReader("body")) },
+		"Nothing": func(http.ResponseWriter, *http.Request) {},
+		"Status":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
+		"Body":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("body")) },
+		"Text":    func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "body") },
+		"Copy":    func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, strings.NewReader("body")) },
+		// As a file does: it has no WriteTo, so that the response's ReadFrom is what copies.
+		"File": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.Copy(w, struct{ io.Reader }{strings.NewReader("body")})
+		},
 		"Flush":      func(w http.ResponseWriter, _ *http.Request) { w.(http.Flusher).Flush(); _, _ = w.Write([]byte("body")) },
 		"Controller": func(w http.ResponseWriter, _ *http.Request) { _ = http.NewResponseController(w).Flush() },
 		"Redirect":   func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusSeeOther) },
@@ -176,6 +180,39 @@ func TestSwitchOfProtocolsPasses(t *testing.T) {
 	require.Equal(t, "echo hello\n", line)
 }
 
+// The shopper never gets the cookies of such a response. A click that counted as bound by it would be bound to nothing.
+func TestSwitchOfProtocolsBindsNothing(t *testing.T) {
+	t.Parallel()
+	t.Run("WithTheStatus", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.handler = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusSwitchingProtocols) }
+		require.Empty(t, b.browser.get("/?cjevent=" + clickA).Header["Set-Cookie"])
+		require.Empty(t, b.queued())
+	})
+	t.Run("ByAHandlerThatTakesTheConnection", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		inner := b.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			connection, _, err := w.(http.Hijacker).Hijack()
+			if err == nil {
+				_ = connection.Close()
+			}
+		}))
+		answered := make(chan struct{})
+		server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(answered)
+			inner.ServeHTTP(w, r)
+		}), false)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/?cjevent="+clickA, http.NoBody)
+		require.NoError(t, err)
+		_, err = server.Client().Do(request) //nolint:bodyclose // there is none
+		require.Error(t, err)
+		<-answered
+		require.Empty(t, b.queued())
+	})
+}
+
 // What a handler may ask the response for is what the server's own has.
 func TestResponseHasTheFacesOfTheServers(t *testing.T) {
 	t.Parallel()
@@ -249,6 +286,20 @@ func TestDurableResponseDoesNotWaitForEver(t *testing.T) {
 	})
 }
 
+// However many sessions a page binds, it waits once.
+func TestDurableResponseWaitsForAllItsSessionsTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, func(c *Config) { c.Durable, c.SessionHeader = true, "X-Customer" })
+		b.browser.has("sid", "s-1")
+		b.handler = func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Customer", "c-7") }
+		began := now()
+		require.NotNil(t, setCookie(b.browser.get("/?cjevent="+clickA), "cje")) // nothing writes: Run is not called
+		require.Equal(t, DurableWaitDefault, now().Sub(began))
+		require.Equal(t, 1.0, b.metric("undurable_total"), "it is one response")
+	})
+}
+
 func TestCatchTellsWhatBecameOfTheClick(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) { c.ClientBurst, c.ClientRate = 1, 0.001 })
@@ -270,14 +321,22 @@ func TestForgetShopperTakesTheCookiesToo(t *testing.T) {
 	b.browser.get("/?cjevent=" + clickA)
 	request := httptest.NewRequest(http.MethodPost, shop+"/forget", nil)
 	request.AddCookie(&http.Cookie{Name: "sid", Value: "s-1"})
-	header := http.Header{}
+	own := newSession()
+	b.browser.has(cookieSession, own)
+	request.AddCookie(&http.Cookie{Name: cookieSession, Value: own})
+	header := http.Header{"Cache-Control": {"public"}}
 	require.NoError(t, b.ForgetShopper(t.Context(), request, header))
+	require.Equal(t, "private", header.Get("Cache-Control"), "no cache may take others' cookies away")
+	for _, line := range header["Set-Cookie"] {
+		require.Contains(t, line, "Domain=example.com; Max-Age=0;")
+	}
 	at, _ := url.Parse(shop)
 	b.browser.jar.SetCookies(at, (&http.Response{Header: header}).Cookies())
 	require.Empty(t, b.browser.cookie("cje"))
 	require.Empty(t, b.browser.cookie(cookieCompanion))
-	require.Equal(t, 2, b.spool.state().records)
-	require.Equal(t, 1.0, b.metric("erased_total"))
+	require.Empty(t, b.browser.cookie(cookieSession))
+	require.Equal(t, 3, b.spool.state().records, "a click, and an erasure for each session that was shown")
+	require.Equal(t, 2.0, b.metric("erased_total"))
 	require.Empty(t, b.browser.get("/").Header["Set-Cookie"])
 }
 

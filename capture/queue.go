@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 )
 
 // queueBytes bounds what waits in memory for the disk: some thirty thousand clicks.
@@ -37,7 +36,7 @@ func (e *entry) finish(err error) {
 }
 
 // await waits until the record is on disk, or for late.
-func (e *entry) await(late <-chan time.Time) error {
+func (e *entry) await(late <-chan struct{}) error {
 	select {
 	case <-e.done:
 		return e.err
@@ -99,9 +98,6 @@ func (q *queue) take() (group []*entry, open bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	group, q.group, q.bytes = q.group, nil, 0
-	if q.closed {
-		q.signal()
-	}
 	return group, !q.closed
 }
 

@@ -128,14 +128,13 @@ func (s *spool) append(group []*entry) {
 	s.wake()
 }
 
-// write puts frames on disk. A disk that fails is tried once more in a new file.
+// write puts frames on disk. A disk that fails is tried once more in a new file; when it fails, the last segment is sealed.
 func (s *spool) write(frames []byte, count int) (err error) {
-	if !s.failedAt.IsZero() && time.Since(s.failedAt) < diskAgain {
+	if time.Since(s.failedAt) < diskAgain {
 		return errors.New("the disk failed a moment ago")
 	}
 	for range 2 {
 		if err = s.writeOnce(frames, count); err == nil {
-			s.failedAt = time.Time{}
 			return nil
 		}
 		s.seal()
@@ -205,9 +204,8 @@ func (s *spool) seal() {
 	s.drop()
 }
 
-// hold keeps frames in memory, if there is room.
+// hold keeps frames in memory, behind the last segment, which is sealed, if there is room.
 func (s *spool) hold(frames []byte, count int) bool {
-	s.seal()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.inMemory+len(frames) > memoryBytes {
