@@ -39,6 +39,8 @@ type shop struct {
 	seen   []schema.OutcomeRecord
 	// crashed allows an order to have been acknowledged more than once, with an outcome each.
 	crashed bool
+	// late allows the first alone: CJ may answer after the relay has given the attempt up.
+	late bool
 }
 
 // open makes the topics and a fake CJ. Orders and clicks are JSON unless the test says otherwise.
