@@ -89,6 +89,8 @@ nothing was sent: say --execute to send
 func TestReplayDoesWhatItTold(t *testing.T) {
 	t.Parallel()
 	m := history(t, 1)
+	// A static member would stay in the replay's group when it has left, and keep the group from being removed.
+	m.edit(t, "session_timeout: 6s", "session_timeout: 6s, instance_id: pod-1")
 	m.click(t, "late2")
 	live := m.stands(t, m.orders)
 	report := m.replays(t, "--to-earliest", "--execute")
@@ -292,8 +294,19 @@ func TestReplayMistakes(t *testing.T) {
 		"NegativeEnd":       {exitUsage, []string{"--to-earliest", "--until-offset=-1"}, "must be 0 or more"},
 		"NegativeRate":      {exitUsage, []string{"--to-earliest", "--rate=-1"}, "--rate: "},
 		"ResumeWithMore":    {exitUsage, []string{"--resume", "x", "--again"}, "say no other"},
+		"ResumeMisses":      {exitUsage, []string{"--resume", "x", "--unattributed"}, "say no other"},
+		"ResumeLive":        {exitUsage, []string{"--resume", "x", "--live-group"}, "say no other"},
+		"ResumeAndName":     {exitUsage, []string{"--resume", "x", "--name", "y"}, "say no other"},
+		"ResumeAPart":       {exitUsage, []string{"--resume", "x", "--partitions", "0"}, "say no other"},
+		"ResumeUntilATime":  {exitUsage, []string{"--resume", "x", "--until-datetime", "2026-03-27T00:00:00"}, "say no other"},
+		"ResumeUntilThere":  {exitUsage, []string{"--resume", "x", "--until-offset", "3"}, "say no other"},
+		"ResumeABadName":    {exitUsage, []string{"--resume", "a b"}, "--resume \"a b\": must be letters"},
 		"LiveAndAgain":      {exitUsage, []string{"--to-earliest", "--live-group", "--again"}, "only sets offsets back"},
+		"LiveAndMisses":     {exitUsage, []string{"--to-earliest", "--live-group", "--unattributed"}, "only sets offsets back"},
+		"LiveWithAName":     {exitUsage, []string{"--to-earliest", "--live-group", "--name", "x"}, "only sets offsets back"},
+		"LiveWithARate":     {exitUsage, []string{"--to-earliest", "--live-group", "--rate", "1"}, "only sets offsets back"},
 		"LiveWithAnEnd":     {exitUsage, []string{"--to-earliest", "--live-group", "--until-offset", "3"}, "has no end"},
+		"LiveWithALastTime": {exitUsage, []string{"--to-earliest", "--live-group", "--until-datetime", "2026-03-27T00:00:00"}, "has no end"},
 		"AgainAndMisses":    {exitUsage, []string{"--again", "--unattributed"}, "say one of them"},
 		"BadShift":          {exitUsage, []string{"--shift-by", "--live-group"}, "must be a whole number"},
 		"BadName":           {exitUsage, []string{"--to-earliest", "--name", "a b"}, "must be letters"},

@@ -78,6 +78,20 @@ func TestResolve(t *testing.T) {
 	require.ErrorContains(t, err, "does not exist")
 }
 
+// What an open transaction holds, and all behind it, nobody can read yet: the plan ends before it, since a survey would
+// wait for it.
+func TestResolveEndsBeforeAnOpenTransaction(t *testing.T) {
+	t.Parallel()
+	k, topic, group := stocked(t, time.Now().Add(-time.Hour))
+	shop := k.Client(t, kgo.TransactionalID(kafkatest.Name("shop")), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, shop.BeginTransaction())
+	require.NoError(t, shop.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Partition: 1, Value: []byte("x")}).FirstErr())
+	plan, err := Resolve(t.Context(), k.Admin, topic, group, Bounds{Scenario: ToEarliest(), UntilOffset: -1})
+	require.NoError(t, err)
+	require.Equal(t, extent.Range{From: 0, To: 10}, plan.Ranges[1])
+	require.NoError(t, shop.EndTransaction(t.Context(), kgo.TryAbort))
+}
+
 func TestAKeptPlanComesBackFromWhereItsReplayIs(t *testing.T) {
 	t.Parallel()
 	k, topic, live := stocked(t, time.Now().Add(-time.Hour))
@@ -101,7 +115,19 @@ func TestAKeptPlanComesBackFromWhereItsReplayIs(t *testing.T) {
 	require.Equal(t, extent.Range{From: 7, To: 9}, kept.Ranges[0])
 
 	_, _, err = Kept(ctx, k.Admin, live, "day", topic)
-	require.ErrorContains(t, err, `no replay "day" is under way; there are night`)
+	require.EqualError(t, err, `no replay "day" is under way; there are night`)
+
+	// A record's marker, or another one's hand, may have moved it past its end.
+	stand(t, k, group, topic, 10)
+	kept, _, err = Kept(ctx, k.Admin, live, "night", topic)
+	require.NoError(t, err)
+	require.Equal(t, extent.Range{From: 9, To: 9}, kept.Ranges[0])
+
+	later := kadm.Offsets{}
+	later.Add(kadm.Offset{Topic: topic, Partition: 1, At: 10, LeaderEpoch: -1, Metadata: `{"v":2,"from":0}`})
+	require.NoError(t, k.Admin.CommitAllOffsets(ctx, group+".end", later))
+	_, _, err = Kept(ctx, k.Admin, live, "night", topic)
+	require.ErrorContains(t, err, "was not written by this version of cjrelay: begin a new replay")
 	require.NoError(t, Forget(ctx, k.Admin, group))
 	require.NoError(t, Forget(ctx, k.Admin, group))
 	_, _, err = Kept(ctx, k.Admin, live, "night", topic)
