@@ -3,6 +3,7 @@ package letters_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -47,6 +48,25 @@ func TestOpenReadsWhatStandsInALetter(t *testing.T) {
 	require.Equal(t, 2_000_000, b.Letters[3].Bytes)
 	require.Equal(t, "abc", b.Letters[3].SHA256)
 	require.Equal(t, " [2Jgone ", b.Letters[4].Error)
+}
+
+// A shop may give its orders headers of our names. Those that the relay wrote are behind them, and count.
+func TestALettersOwnHeadersCount(t *testing.T) {
+	t.Parallel()
+	p := open(t, kafkatest.Start(t), nil)
+	p.die(t, dead{offset: 7, reason: "parked", value: order("ORD-7"), own: []kgo.RecordHeader{header("cjrelay-reason", "redriven"), header("cjrelay-offset", "8")}})
+	undated := p.letter(dead{offset: 8, reason: "parked", value: order("ORD-8")})
+	undated.Headers = slices.DeleteFunc(undated.Headers, func(h kgo.RecordHeader) bool { return h.Key == "cjrelay-at" })
+	undated.Timestamp = noon.Add(time.Hour)
+	misdirected := p.letter(dead{offset: 9, reason: "redriven"})
+	misdirected.Headers = append(misdirected.Headers, header("cjrelay-letter", "nowhere"))
+	p.Produce(t, undated, misdirected)
+	b := p.box(t)
+	require.Len(t, b.Letters, 2)
+	require.Equal(t, "parked", b.Letters[0].Reason)
+	require.EqualValues(t, 7, b.Letters[0].Order.Offset)
+	require.Equal(t, noon.Add(time.Hour), b.Letters[1].At, "where nothing says when it was written, its record does")
+	require.Equal(t, 1, b.Foreign, "a note about no letter")
 }
 
 func TestOpenGoesOnWithoutARegistry(t *testing.T) {

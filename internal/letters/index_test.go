@@ -163,6 +163,27 @@ func TestIndexForgetsWhatRetentionTakes(t *testing.T) {
 	require.Equal(t, map[string]int{"rejected": 1}, found.Waiting)
 }
 
+// A note is about a letter of the topic that it names, and a topic that was made anew is another one.
+func TestIndexTellsTopicsApart(t *testing.T) {
+	t.Parallel()
+	p := open(t, kafkatest.StartFake(t), nil)
+	p.die(t, dead{offset: 0, reason: "rejected", value: order("ORD-0")}, dead{offset: 1, reason: "rejected", value: order("ORD-1")})
+	elsewhere := p.letter(dead{offset: 0, reason: "redriven"})
+	elsewhere.Headers = append(elsewhere.Headers, header("cjrelay-letter", "another/0/0"))
+	p.Produce(t, elsewhere)
+	index := p.index()
+	require.Equal(t, "ORD-1 ORD-0", ids(list(t, index, letters.Question{}).Letters))
+
+	_, err := p.Admin.DeleteTopics(t.Context(), p.dlq)
+	require.NoError(t, err)
+	_, err = p.Admin.CreateTopic(t.Context(), 2, 1, nil, p.dlq)
+	require.NoError(t, err)
+	p.die(t, dead{offset: 2, reason: "parked", value: order("ORD-2")})
+	found := list(t, index, letters.Question{})
+	require.Equal(t, "ORD-2", ids(found.Letters))
+	require.Equal(t, map[string]int{"parked": 1}, found.Waiting)
+}
+
 func TestIndexKeepsLittleOfALongText(t *testing.T) {
 	t.Parallel()
 	p := open(t, kafkatest.Start(t), nil)

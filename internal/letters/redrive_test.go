@@ -6,10 +6,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/cjrelay/cjrelay/internal/kafkatest"
 	"github.com/cjrelay/cjrelay/internal/letters"
@@ -156,6 +158,103 @@ func TestAnOrderThatDoesNotFitWithItsProvenanceHoldsUpNoOther(t *testing.T) {
 	require.Contains(t, refused[0].Why, "raise max.message.bytes")
 	require.Len(t, p.Read(t, p.orders), 2)
 	require.Len(t, p.waiting(t), 1)
+}
+
+// What another run commits after this one has looked, this one would send too: nobody may commit any more by then.
+func TestARunLooksOnlyWhenItIsTheOnlyOne(t *testing.T) {
+	t.Parallel()
+	p := open(t, kafkatest.StartFake(t), nil)
+	p.die(t, dead{offset: 0, reason: "parked", value: order("ORD-0")})
+	chosen := p.waiting(t)
+	var begun, lookedBefore atomic.Bool
+	p.Fake.Control(func(request kmsg.Request) (kmsg.Response, error, bool) {
+		p.Fake.KeepControl()
+		switch request.(type) {
+		case *kmsg.InitProducerIDRequest:
+			begun.Store(true)
+		case *kmsg.FetchRequest:
+			lookedBefore.CompareAndSwap(false, !begun.Load())
+		}
+		return nil, nil, false
+	})
+	gone, _, err := p.redriver().Run(t.Context(), chosen)
+	require.NoError(t, err)
+	require.Len(t, gone, 1)
+	require.True(t, begun.Load())
+	require.False(t, lookedBefore.Load())
+}
+
+func TestLettersBetweenTheChosenStay(t *testing.T) {
+	t.Parallel()
+	p := open(t, kafkatest.Start(t), nil)
+	for i := range 3 {
+		p.die(t, dead{offset: int64(i), reason: "parked", value: order(fmt.Sprint("ORD-", i))})
+	}
+	gone, _, err := p.redriver().Run(t.Context(), p.box(t).Choose(letters.Selection{Named: []string{"ORD-0", "ORD-2"}}))
+	require.NoError(t, err)
+	require.Len(t, gone, 2)
+	require.Len(t, p.Read(t, p.orders), 2)
+	require.Equal(t, "ORD-1", ids(p.waiting(t)))
+}
+
+// Half a transaction would be no use: what has begun when the run is told to stop ends well.
+func TestAnInterruptedRunEndsItsTransaction(t *testing.T) {
+	t.Parallel()
+	p := open(t, kafkatest.Start(t), nil)
+	p.die(t, dead{offset: 0, reason: "parked", value: order("ORD-0")})
+	ctx, interrupt := context.WithCancel(t.Context())
+	r := p.redriver()
+	r.Home = func(_ context.Context, order *kgo.Record) int32 {
+		interrupt()
+		return order.Partition
+	}
+	gone, _, err := r.Run(ctx, p.waiting(t))
+	require.NoError(t, err)
+	require.Len(t, gone, 1)
+	require.Len(t, p.Read(t, p.orders), 1)
+	require.Empty(t, p.waiting(t))
+}
+
+// What the brokers must write for nothing if they die is bounded by bytes, too.
+func TestATransactionIsOfAFewMegabytes(t *testing.T) {
+	t.Parallel()
+	p := open(t, kafkatest.Start(t), nil)
+	for i := range 6 {
+		p.die(t, dead{offset: int64(i), reason: "parked", value: strings.Repeat("x", 900_000)})
+	}
+	r := p.redriver()
+	var after []int
+	r.Progress = func(done int) { after = append(after, done) }
+	gone, _, err := r.Run(t.Context(), p.waiting(t))
+	require.NoError(t, err)
+	require.Len(t, gone, 6)
+	require.Equal(t, []int{5, 6}, after)
+}
+
+// An order that its topic took once is not too large for it now, whatever a Kafka client's own limit is.
+func TestALargeOrderGoesWhereItsTopicTakesIt(t *testing.T) {
+	t.Parallel()
+	large := map[string]string{"max.message.bytes": "3000000"}
+	p := open(t, kafkatest.Start(t), large)
+	p.dlq = p.Topic(t, "large", 1, large)
+	letter := p.letter(dead{offset: 0, reason: "parked", value: strings.Repeat("x", 2_000_000)})
+	require.NoError(t, p.Client(t, kgo.ProducerBatchMaxBytes(3_000_000)).ProduceSync(t.Context(), letter).FirstErr())
+	gone, refused, err := p.redriver().Run(t.Context(), p.waiting(t))
+	require.NoError(t, err)
+	require.Empty(t, refused)
+	require.Len(t, gone, 1)
+}
+
+// Whoever mended an order first changed what the platform had said: that stays known however often it is sent again.
+func TestAMendedOrderStaysKnownAsMended(t *testing.T) {
+	t.Parallel()
+	p := open(t, kafkatest.Start(t), nil)
+	mended := p.letter(dead{offset: 7, reason: "rejected", value: order("ORD-7"), redrives: 1, origin: p.orders + "/0/3"})
+	mended.Headers = append(mended.Headers, header("cjrelay-mended", "the hash of what it was"))
+	p.Produce(t, mended)
+	_, _, err := p.redriver().Run(t.Context(), p.waiting(t))
+	require.NoError(t, err)
+	require.Equal(t, "the hash of what it was", headersOf(p.Read(t, p.orders)[0])["cjrelay-mended"])
 }
 
 func TestHomeSaysThePartition(t *testing.T) {
