@@ -95,6 +95,9 @@ func TestClicksRefusesABadQuestion(t *testing.T) {
 		"NoTime":             {"?session=s-1&at=", `at "": must be RFC 3339 with a zone, like 2026-03-27T11:02:07Z`},
 		"Day":                {"?session=s-1&at=2026-03-27", `at "2026-03-27": must be RFC 3339`},
 		"NoZone":             {"?session=s-1&at=2026-03-27T12:00:00", "must be RFC 3339"},
+		"TooLongAgo":         {"?session=s-1&at=1999-12-31T23:59:59Z", "in the years 2000 to 9999"},
+		"ThatYearElsewhere":  {"?session=s-1&at=2000-01-01T00:59:59%2B01:00", "in the years 2000 to 9999"},
+		"TooFarAhead":        {"?session=s-1&at=9999-12-31T23:59:59-01:00", "in the years 2000 to 9999"},
 		"PlusThatIsABlank":   {"?session=s-1&at=2026-03-27T12:00:00+01:00", "write the + of a zone as %2B"},
 		"TimeMayBeAnAddress": {"?session=s-1&at=me@example.com", "at (14 characters"},
 	} {

@@ -62,6 +62,36 @@ func TestPageNeedsTheTokenElsewhere(t *testing.T) {
 	})
 }
 
+// What an order or an error says can neither run nor load anything, and nothing is told to anybody else.
+func TestPageMayDoNothingElse(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		response, _ := setup(t, "127.0.0.1", withRelay).ask(t, "GET", "/", "")
+		directives := map[string]string{}
+		for directive := range strings.SplitSeq(response.Header.Get("Content-Security-Policy"), "; ") {
+			name, sources, _ := strings.Cut(directive, " ")
+			directives[name] = sources
+		}
+		require.Equal(t, map[string]string{
+			"default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self'", "connect-src": "'self'",
+			"base-uri": "'none'", "form-action": "'none'", "frame-ancestors": "'none'",
+		}, directives)
+		require.Equal(t, "nosniff", response.Header.Get("X-Content-Type-Options"))
+		require.Equal(t, "no-referrer", response.Header.Get("Referrer-Policy"))
+		require.Equal(t, "no-cache", response.Header.Get("Cache-Control"), "another version has another page")
+	})
+}
+
+// A cache between would show what held a while ago, and keep what is a shopper's.
+func TestWhatHoldsNowIsKeptByNobody(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := setup(t, "127.0.0.1", func(c *Config) { withRelay(c); c.Clicks = echoing })
+		for _, path := range []string{"/state", "/history", "/orders", "/clicks?session=s-1"} {
+			response, _ := b.ask(t, "GET", path, "")
+			require.Equal(t, "no-store", response.Header.Get("Cache-Control"), path)
+		}
+	})
+}
+
 func TestStateIsJSON(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		_, body := setup(t, "127.0.0.1", withRelay).ask(t, "GET", "/state", "")
@@ -72,6 +102,9 @@ func TestStateIsJSON(t *testing.T) {
 		require.Equal(t, []string{"breaker"}, state.Paused)
 		require.False(t, state.Actions)
 		require.NotContains(t, body, "null", "a page need not tell null from empty")
+		_, body = setup(t, "127.0.0.1", func(c *Config) { withRelay(c); c.Token = token }).ask(t, "GET", "/state", "")
+		require.Contains(t, body, `"actions":true`)
+		require.NotContains(t, body, token)
 	})
 }
 
@@ -84,6 +117,7 @@ func TestEventsComeEverySecondUntilTheProcessStops(t *testing.T) {
 		require.NoError(t, err)
 		defer response.Body.Close()
 		require.Equal(t, "text/event-stream", response.Header.Get("Content-Type"))
+		require.Equal(t, "no-store", response.Header.Get("Cache-Control"))
 		lines, began := bufio.NewScanner(response.Body), time.Now()
 		// Longer than the port lets any other answer take.
 		for range 100 {
