@@ -58,27 +58,38 @@ func assemble(cfg config.Config, log *slog.Logger, wiring Wiring, change func(*c
 	if err != nil {
 		return nil, err
 	}
-	gate := breaker.New(breaker.Config{
-		Concurrency: cfg.Delivery.Concurrency, ConsecutiveOrders: cfg.Breaker.ConsecutiveOrders, FailureRate: cfg.Breaker.FailureRate,
-		MinSamples: cfg.Breaker.MinSamples, Open: cfg.Breaker.Open, Probes: cfg.Breaker.Probes, Window: cfg.Breaker.Window,
-		Rate: cfg.Delivery.Rate,
-	})
-	settings := consumer.Config{
-		Topic: cfg.Orders.Topic, Group: cfg.Orders.Group, Start: start(cfg.Orders), EnterpriseID: cfg.CJ.EnterpriseID,
-		DeadLetterTopic: cfg.DeadLetter.Topic, OutcomesTopic: cfg.Outcomes.Topic, Version: version.String(),
-		Decode: parts.Decode, Clicks: parts.Table, Builder: parts.Builder, Sender: client, Breaker: gate,
-		BackoffInitial: cfg.Delivery.BackoffInitial, BackoffMax: cfg.Delivery.BackoffMax,
-		CommitInterval: cfg.Delivery.CommitInterval, Drain: cfg.Delivery.Drain, FutureTolerance: cfg.Delivery.FutureTolerance,
-		Concurrency: cfg.Delivery.Concurrency, MassSamples: cfg.Delivery.MassSamples, MassWait: cfg.Delivery.MassWait, Duplicates: cfg.Delivery.Duplicates,
-		MaxPending: cfg.Orders.MaxPending, MaxPendingBytes: int(cfg.Orders.MaxPendingBytes), MaxPendingPerPartition: cfg.Orders.MaxPendingPerPartition,
-		RetryAfterCap: cfg.CJ.RetryAfterCap, SessionTimeout: cfg.Kafka.SessionTimeout, RebalanceTimeout: cfg.Kafka.RebalanceTimeout,
-		InstanceID: cfg.Kafka.InstanceID, Client: parts.kafka, Log: log,
-	}
+	gate := breaker.New(circuit(cfg))
+	settings := delivery(cfg)
+	settings.Decode, settings.Clicks, settings.Builder, settings.Sender, settings.Breaker = parts.Decode, parts.Table, parts.Builder, client, gate
+	settings.Client, settings.Log = parts.kafka, log
 	change(&settings)
 	return &Relay{
 		config: cfg, log: log, kafka: parts.kafka, clicks: parts.clicks, table: parts.Table, client: client, gate: gate, consumer: consumer.New(settings),
 		desk: newDesk(cfg, parts.kafka, parts.Decode, log),
 	}, nil
+}
+
+// circuit is how the breaker is configured.
+func circuit(cfg config.Config) breaker.Config {
+	return breaker.Config{
+		Concurrency: cfg.Delivery.Concurrency, ConsecutiveOrders: cfg.Breaker.ConsecutiveOrders, FailureRate: cfg.Breaker.FailureRate,
+		MinSamples: cfg.Breaker.MinSamples, Open: cfg.Breaker.Open, Probes: cfg.Breaker.Probes, Window: cfg.Breaker.Window,
+		Rate: cfg.Delivery.Rate,
+	}
+}
+
+// delivery is how the consumer is configured, without the other rooms.
+func delivery(cfg config.Config) consumer.Config {
+	return consumer.Config{
+		Topic: cfg.Orders.Topic, Group: cfg.Orders.Group, Start: start(cfg.Orders), EnterpriseID: cfg.CJ.EnterpriseID,
+		DeadLetterTopic: cfg.DeadLetter.Topic, OutcomesTopic: cfg.Outcomes.Topic, Version: version.String(),
+		BackoffInitial: cfg.Delivery.BackoffInitial, BackoffMax: cfg.Delivery.BackoffMax,
+		CommitInterval: cfg.Delivery.CommitInterval, Drain: cfg.Delivery.Drain, FutureTolerance: cfg.Delivery.FutureTolerance,
+		Concurrency: cfg.Delivery.Concurrency, MassSamples: cfg.Delivery.MassSamples, MassWait: cfg.Delivery.MassWait, Duplicates: cfg.Delivery.Duplicates,
+		MaxPending: cfg.Orders.MaxPending, MaxPendingBytes: int(cfg.Orders.MaxPendingBytes), MaxPendingPerPartition: cfg.Orders.MaxPendingPerPartition,
+		RetryAfterCap: cfg.CJ.RetryAfterCap, SessionTimeout: cfg.Kafka.SessionTimeout, RebalanceTimeout: cfg.Kafka.RebalanceTimeout,
+		InstanceID: cfg.Kafka.InstanceID,
+	}
 }
 
 // Advertiser is the account at CJ as package postback wants it.

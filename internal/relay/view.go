@@ -13,11 +13,17 @@ var _ console.Relay = (*Relay)(nil)
 
 // State implements console.Relay.
 func (r *Relay) State() console.State {
-	now := r.consumer.View()
+	s := shownView(r.consumer.View())
+	s.Group, s.Topic = r.config.Orders.Group, r.config.Orders.Topic
+	s.Clicks = console.Clicks{Behind: r.table.Behind(), Sessions: int64(r.clicks.Sessions()), Bytes: r.clicks.Size(), Trouble: text(r.table.Ready())}
+	return s
+}
+
+// shownView is what the consumer says of itself.
+func shownView(now consumer.View) console.State {
 	s := console.State{
-		Group: r.config.Orders.Group, Topic: r.config.Orders.Topic, Paused: names(now.Paused), InMemory: now.InMemory, MaxInMemory: now.MaxInMemory,
+		Paused: names(now.Paused), InMemory: now.InMemory, MaxInMemory: now.MaxInMemory,
 		Breaker: []console.Turn{}, Rules: []console.Rule{}, Partitions: []console.Partition{},
-		Clicks: console.Clicks{Behind: r.table.Behind(), Sessions: int64(r.clicks.Sessions()), Bytes: r.clicks.Size(), Trouble: text(r.table.Ready())},
 	}
 	for _, turn := range now.Circuit {
 		s.Breaker = append(s.Breaker, console.Turn{At: turn.At.UTC(), State: turn.State.String(), FailedProbes: turn.FailedProbes})
