@@ -113,6 +113,11 @@ func TestQAExitsWithOneWhereAScenarioFails(t *testing.T) {
 	require.Contains(t, got.out, "FAILED")
 	require.Contains(t, got.out, "no_consent")
 
+	many := ownOrders(t, strings.Repeat(sample(""), qa.OrdersMax))
+	_, got = qaSummary(t, many, orders)
+	require.Equal(t, exitFailed, got.code, "more than anybody reads, though no file alone has them")
+	require.Contains(t, got.err, "choose some")
+
 	_, got = qaSummary(t, ownOrders(t, sample(`"amount": "1"`)))
 	require.Equal(t, exitFailed, got.code, "an order that breaks a rule")
 	require.Contains(t, got.err, "order 1: ")
@@ -227,6 +232,15 @@ func TestOnlyYesAgrees(t *testing.T) {
 		require.Equal(t, want, agreed(t.Context(), strings.NewReader(answer), &asked, "Send 8 test orders?"), answer)
 		require.Contains(t, asked.String(), "Send 8 test orders?")
 	}
+	t.Run("AndNothingElseSends", func(t *testing.T) {
+		t.Parallel()
+		var asked strings.Builder
+		answering := func(text string) *stdio { return &stdio{In: strings.NewReader(text), Err: &asked} }
+		require.NoError(t, (&qaCmd{}).confirm(t.Context(), answering("yes\n"), qa.SampleAccount(), 8))
+		require.Contains(t, asked.String(), "Send 8 test orders to https://www.emjcd.com/u as enterprise 1234567?")
+		require.ErrorIs(t, (&qaCmd{}).confirm(t.Context(), answering("no\n"), qa.SampleAccount(), 8), errDeclined)
+		require.NoError(t, (&qaCmd{Yes: true}).confirm(t.Context(), answering("no\n"), qa.SampleAccount(), 8), "nobody is asked")
+	})
 	t.Run("TheEndOfTheProgramIsANo", func(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())

@@ -119,7 +119,7 @@ func TestEMailAddressesAreInNoReport(t *testing.T) {
 	t.Parallel()
 	account := SampleAccount()
 	run := rehearsed(t, account, Own(account, readOrders(t,
-		order("joe@example.com", lead)+order("O-2", lead+`, "attributes": {"note": "joe@example.com", "more": "joe%2540example.com", "joe@example.com": "x", "odd": "5%off joe%40example.com"}`)+
+		order("joe@example.com", lead)+order("O-2", lead+`, "attributes": {"note": "joe@example.com", "more": "joe%2540example.com", "most": "joe%2525252540example.com", "joe@example.com": "x", "odd": "5%off joe%40example.com"}`)+
 			order("O-3", `"items": [{"sku": "joe@example.com", "unit_price": 1, "quantity": 1}], "coupons": ["joe@example.com"], "action": "joe@example.com", "customer_country": "joe@example.com"`))))
 	require.Zero(t, run.Passed())
 	page, markdown := bothReports(t, run)
