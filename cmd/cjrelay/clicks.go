@@ -25,7 +25,7 @@ type clicksGetCmd struct {
 	configFlag
 	Session sessionID `arg:"" help:"The session's id, as its orders carry it. Write -- before one that begins with a dash."`
 	At      *string   `help:"When the order is confirmed, in RFC 3339 with a zone, like 2026-03-27T11:02:07Z; now without it." placeholder:"TIME"`
-	From    string    `enum:"auto,table,topic" default:"auto" help:"Where to look: table, the process that runs at admin.listen; topic, the whole click topic, which takes as long as reading it; auto, the table, and the topic where no process runs or it does not have the session's partition." placeholder:"WHERE"`
+	From    string    `enum:"auto,table,topic" default:"auto" help:"Where to look: table, the process that runs at admin.listen; topic, the whole click topic, which takes as long as reading it; auto, the default, the table, or the topic where no process runs or it does not have the session's partition." placeholder:"WHERE"`
 	Output  string    `short:"o" enum:"text,json" default:"text" help:"Form of the answer: text or json."`
 }
 

@@ -13,7 +13,7 @@ type dlqExportCmd struct {
 	configFlag
 	dlqChoice
 	Dir    string   `arg:"" help:"The folder to write to, empty or not there yet."`
-	Letter []string `arg:"" optional:"" help:"Letters as in show; those that the flags say without any."`
+	Letter []string `arg:"" optional:"" help:"Letters, named as for show; without any, all that wait, or those of them that the flags mean."`
 	Raw    bool     `help:"Needed, since the files hold what the orders hold: click ids and what else is private."`
 }
 

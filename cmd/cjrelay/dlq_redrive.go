@@ -20,7 +20,7 @@ import (
 type dlqRedriveCmd struct {
 	configFlag
 	dlqChoice
-	Letter  []string `arg:"" optional:"" help:"Letters as in show."`
+	Letter  []string `arg:"" optional:"" help:"Letters, named as for show."`
 	All     bool     `help:"All letters that wait."`
 	Mended  string   `help:"A folder that export has written: the orders whose files were changed since, as they are now." placeholder:"DIR"`
 	Force   bool     `help:"Also orders that came back three times or more."`

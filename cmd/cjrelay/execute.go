@@ -28,9 +28,9 @@ type cli struct {
 	DryRun  dryRunCmd  `cmd:"" name:"dry-run" help:"Ask Kafka, the schema registry and CJ's host what a run will need. Sends no order."`
 	Clicks  clicksCmd  `cmd:"" help:"Look into the clicks, or forget those of a session."`
 	DLQ     dlqCmd     `cmd:"" name:"dlq" help:"List, show and export dead letters, and send their orders again."`
-	Replay  replayCmd  `cmd:"" help:"Do orders once more: by time, offset or duration, only what needs it. Only tells what it would do, unless --execute is given."`
-	Status  statusCmd  `cmd:"" help:"Show how the process and its group stand."`
-	Explain explainCmd `cmd:"" help:"Tell what became of an order."`
+	Replay  replayCmd  `cmd:"" help:"Read orders again from a time or an offset on, and send those that CJ does not have. Only tells what it would do, unless --execute is given."`
+	Status  statusCmd  `cmd:"" help:"Show how the running process and the consumer group stand: readiness, circuit, lag, outcomes."`
+	Explain explainCmd `cmd:"" help:"Tell what became of an order: its outcomes, its attempts, its click."`
 	Topics  topicsCmd  `cmd:"" help:"Make the four topics and check their settings."`
 	QA      qaCmd      `cmd:"" name:"qa" help:"Try CJ's test orders and write a report for the integration engineer."`
 	FakeCJ  fakeCJCmd  `cmd:"" name:"fakecj" help:"Serve a strict fake CJ to test against."`

@@ -17,7 +17,7 @@ import (
 
 // fakeCJCmd is `cjrelay fakecj`.
 type fakeCJCmd struct {
-	Listen          string   `default:"127.0.0.1:8085" help:"The address to listen on." placeholder:"HOST:PORT"`
+	Listen          string   `default:"127.0.0.1:8085" help:"The address to listen on; 127.0.0.1:8085 without it." placeholder:"HOST:PORT"`
 	Script          string   `help:"Trouble to make, for example \"next=5 status=429 retry-after=2; 10s-20s status=503; latency=20ms..80ms\"." placeholder:"RULES"`
 	Silent          bool     `help:"Answer 200 to whatever arrives, as CJ does, and only record what is wrong with it."`
 	EnterpriseID    []string `name:"enterprise-id" help:"Refuse every other enterprise id (CID)." placeholder:"ID"`

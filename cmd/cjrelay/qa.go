@@ -22,8 +22,8 @@ import (
 type qaCmd struct {
 	Orders     []string `arg:"" optional:"" help:"Files with own orders in canonical JSON: one order, an array, or one after the other. Sample orders without any."`
 	Config     string   `help:"A configuration to take the account at CJ from. Without it the account is made up." placeholder:"FILE"`
-	Out        string   `default:"qa-report" help:"The directory for the reports." placeholder:"DIR"`
-	Scenarios  []string `help:"Only these sample orders: retail, travel, finance, lead, or a single one like retail-no-discount." placeholder:"NAME,..."`
+	Out        string   `default:"qa-report" help:"The directory for the reports; qa-report without it." placeholder:"DIR"`
+	Scenarios  []string `help:"Only these sample orders: retail, travel, finance, lead, or a single one like retail-no-discount." placeholder:"NAME"`
 	Advertiser string   `help:"The advertiser's name, for the report." placeholder:"NAME"`
 	Live       bool     `help:"After a rehearsal that passed, send the orders to cj.endpoint, once each and marked as tests."`
 	CJEvent    string   `name:"cjevent" help:"The test click id: place a test order from a test link in CJ's account manager and take it from the address." placeholder:"ID"`

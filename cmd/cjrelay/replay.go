@@ -35,7 +35,7 @@ type replayCmd struct {
 	UntilDatetime string  `help:"End before the first record of that time or a later one." placeholder:"TIME"`
 	UntilOffset   *int64  `help:"End before that offset of each partition." placeholder:"OFFSET"`
 
-	Unattributed bool `help:"Only orders that ended without a click and have one now: clicks that came late. Of the last seven days, unless one of the above is said."`
+	Unattributed bool `help:"Only orders that ended without a click and have one now: clicks that came late. Of the last seven days, unless a flag says where to begin."`
 	Again        bool `help:"Also orders that CJ has acknowledged, with the click that they were acknowledged with, in the same words."`
 	LiveGroup    bool `help:"Set the stopped live group back instead. It remembers nothing: the next run of it joins all orders anew and sends them, whatever CJ has."`
 
