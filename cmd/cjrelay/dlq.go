@@ -90,7 +90,7 @@ func isLetterReason(reason string) bool {
 	return false
 }
 
-// desk is what every one of the verbs works with: a configuration, a connection, and all letters.
+// desk is what each of the dlq verbs works with: a configuration, a connection, and all letters.
 type desk struct {
 	config config.Config
 	client *kgo.Client

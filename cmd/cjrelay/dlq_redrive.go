@@ -61,13 +61,19 @@ func (c *dlqRedriveCmd) Run(ctx context.Context, stdio *stdio) error {
 		}
 	}
 	// A letter that is named and was sent again is refused by name; one that only a filter means is passed over.
-	selection.Redriven = len(c.Letter) > 0 || c.Mended != ""
+	selection.Redriven = c.Limit == 0 && (len(c.Letter) > 0 || c.Mended != "")
+	if c.Mended != "" {
+		selection.Limit = 0 // it counts those that were mended
+	}
 	chosen, err := d.choose(selection)
 	if err != nil {
 		return err
 	}
 	if c.Mended != "" {
 		chosen = slices.DeleteFunc(chosen, func(l letters.Letter) bool { _, is := mended[l.Place]; return !is })
+		if c.Limit > 0 {
+			chosen = chosen[:min(len(chosen), c.Limit)]
+		}
 	}
 	report := redriveReport{Executed: c.Execute}
 	report.Redriven, report.Refused = letters.Sort(chosen, d.config.Orders.Topic, c.Force)

@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cjrelay/cjrelay/cjtest"
 	"github.com/cjrelay/cjrelay/internal/kafkatest"
@@ -85,7 +87,10 @@ func TestDLQMendedOrderIsAcknowledged(t *testing.T) {
 	mend := func(file, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600))
 	}
+	mend("0-1.json", m.order("ORD-2", "click2"))
+	require.Contains(t, m.verb(t, exitDone, "dlq", "redrive", "--mended", dir, "--limit", "1").out, "orders to be sent again: 1", "not the oldest, which nobody has mended")
 	mend("0-0.json", m.order("ORD-1", "click1"))
+	require.Contains(t, m.verb(t, exitDone, "dlq", "redrive", "--mended", dir, "--limit", "1").out, "orders to be sent again: 1")
 	mend("0-1.json", strings.Replace(m.order("ORD-2", "click2"), "USD", "US", 1))
 	got := m.verb(t, exitFailed, "dlq", "redrive", "--mended", dir, "--execute")
 	require.Contains(t, got.out, "orders sent again: 1 (1 invalid_order)\nnot sent: 1\n")
@@ -163,6 +168,35 @@ func TestDLQShowsNothingPrivate(t *testing.T) {
 	}
 	got := m.verb(t, exitDone, "dlq", "show", "0/1")
 	require.Contains(t, got.out, "bytes that are not JSON)")
+}
+
+// What the dead-letter topic did not take cannot be exported, and nobody should think that it was.
+func TestDLQExportSaysWhatItLeavesOut(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t, 1)
+	record := &kgo.Record{Topic: m.dlq}
+	for name, value := range map[string]string{"reason": "too_large", "topic": m.orders, "partition": "0", "offset": "7", "bytes": "2000000", "sha256": "abc"} {
+		record.Headers = append(record.Headers, kgo.RecordHeader{Key: "cjrelay-" + name, Value: []byte(value)})
+	}
+	m.kafka.Produce(t, record)
+	got := m.verb(t, exitDone, "dlq", "export", filepath.Join(t.TempDir(), "letters"), "--raw")
+	require.Contains(t, got.out, ": 0\n")
+	require.Contains(t, got.err, "left out, as the dead-letter topic did not take their value: 1")
+	require.Contains(t, m.verb(t, exitDone, "dlq", "show", "0/0").out, "not here: its 2000000 bytes, with SHA-256 abc, did not fit")
+}
+
+func TestDLQFlagsSayWhichLetters(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 3, 27, 12, 0, 0, 0, time.UTC)
+	began := time.Now()
+	selection, err := dlqChoice{Reason: []string{"parked", "too_large"}, Since: "P1D", Until: "2026-03-27T12:00:00.000", Limit: 7}.selection()
+	require.NoError(t, err)
+	require.WithinRange(t, selection.Since, began.Add(-24*time.Hour), time.Now().Add(-24*time.Hour))
+	selection.Since = time.Time{}
+	require.Equal(t, letters.Selection{Reasons: []string{"parked", "too_large"}, Until: noon, Limit: 7}, selection)
+	at, err := pointInTime("12h", noon)
+	require.NoError(t, err)
+	require.Equal(t, noon.Add(-12*time.Hour), at)
 }
 
 func TestDLQMistakes(t *testing.T) {
