@@ -63,6 +63,8 @@ func (c *statusCmd) Run(ctx context.Context, stdio *stdio) error {
 	var now status
 	var state console.State
 	switch err := askAdmin(ctx, cfg.Admin, "/state", nil, &state); {
+	case err == nil && len(state.Breaker) == 0:
+		now.Trouble = fmt.Sprintf("what answers at %s is not a cjrelay: it has no circuit", cfg.Admin.Listen)
 	case err == nil:
 		now.Process = &state
 	case ctx.Err() != nil:
