@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cjrelay/cjrelay/internal/dryrun"
 )
@@ -44,6 +45,7 @@ func TestDryRunTellsHowARunWouldBegin(t *testing.T) {
 	require.Contains(t, empty["orders"].Text, "whether they can be read is not known")
 
 	m.click(t, "click1")
+	m.kafka.Produce(t, &kgo.Record{Topic: m.clicks, Key: []byte("erased")})
 	m.confirm(t, 0, m.order("ORD-1", "click1"), m.order("ORD-2", "never"))
 	now := m.dryRun(t, exitDone)
 	require.Contains(t, now["kafka"].Text, m.kafka.Brokers[0])
@@ -62,6 +64,11 @@ func TestDryRunTellsHowARunWouldBegin(t *testing.T) {
 	require.Contains(t, m.dryRun(t, exitDone)["group"].Text, "with 2 offsets", "nobody has committed anything of the partition that was added")
 	require.Len(t, m.cj.ReceivedOf("ORD-1"), 1)
 	require.Empty(t, m.cj.ReceivedOf("ORD-3"), "a dry run sends nothing")
+
+	m.confirm(t, 0, "{")
+	some := m.dryRun(t, exitDone)["orders"]
+	require.Equal(t, dryrun.Warning, some.Status, "one that cannot be sent is not the set-up's fault")
+	require.Contains(t, some.Text, "4 of the latest 5 records of "+m.orders+" can be sent; partition 0, offset 2: ")
 }
 
 func TestDryRunNamesWhatIsWrong(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/cjrelay/cjrelay/schema"
 )
 
 // confirm produces orders to the shop: one without a click, one that CJ, which is not there, cannot take.
@@ -74,6 +76,18 @@ func TestExplainTellsWhatBecameOfAnOrder(t *testing.T) {
 		require.Equal(t, exitDone, got.code, got.err)
 		require.Contains(t, got.out, "unattributed: no_click")
 		require.Contains(t, got.out, "no timeline: no process runs")
+	})
+	t.Run("BeforeTheGroupHasCommittedIt", func(t *testing.T) {
+		// The order at offset 1 is stuck, and so is the group: an outcome of it is not committed.
+		partition, err := schema.NewPartitioner(schema.PartitionerMurmur2)
+		require.NoError(t, err)
+		stuckAt := int32(partition([]byte("s-1"), 3))
+		outcome := schema.OutcomeRecord{Group: s.topics["orders"], Outcome: schema.Parked, Reason: schema.ReasonKeepsFailing, OrderID: "ORD-parked",
+			EnterpriseID: "1234567", Action: "sale", Topic: s.topics["orders"], Partition: stuckAt, Offset: 1}
+		value, err := outcome.MarshalJSON()
+		require.NoError(t, err)
+		s.kafka.Produce(t, &kgo.Record{Topic: s.topics["outcomes"], Key: []byte(outcome.Key()), Value: value})
+		require.Contains(t, call(t, "", "explain", "ORD-parked", "--config", file).out, "not committed yet")
 	})
 	t.Run("UnderAnotherAccountThanNow", func(t *testing.T) {
 		// The key of the outcome has the account of its day.

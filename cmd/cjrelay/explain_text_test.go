@@ -1,0 +1,28 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cjrelay/cjrelay/schema"
+)
+
+func TestExplainSaysWhatCanBeDone(t *testing.T) {
+	t.Parallel()
+	const redrive, look = "cjrelay dlq redrive", "cjrelay clicks get s-1 --at"
+	for kind, says := range map[schema.Kind]string{
+		schema.Parked: redrive, schema.DeadLetter: redrive, schema.Unattributed: look, schema.Acknowledged: "", schema.Duplicate: "",
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			var out strings.Builder
+			outcome := explainedOutcome{OutcomeRecord: schema.OutcomeRecord{Outcome: kind, SessionID: "s-1"}}
+			require.NoError(t, writeExplanation(&out, explanation{OrderID: "ORD-1", Outcomes: []explainedOutcome{outcome}}))
+			for _, hint := range []string{redrive, look} {
+				require.Equal(t, hint == says, strings.Contains(out.String(), hint), out.String())
+			}
+		})
+	}
+}
