@@ -3,19 +3,17 @@ package dryrun
 import (
 	"context"
 	"fmt"
-	"net/http"
-
-	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/cjrelay/cjrelay/internal/config"
+	"github.com/cjrelay/cjrelay/internal/relay"
 )
 
 // askRegistry lists the registry's subjects. Whether it has the schemas that are needed, the records show.
 func askRegistry(ctx context.Context, registry config.Registry) Check {
 	const name = "registry"
-	client, err := sr.NewClient(sr.URLs(registry.URL), sr.HTTPClient(&http.Client{Timeout: registry.Timeout}))
+	client, err := relay.Registry(registry, nil)
 	if err != nil {
-		return failed(name, fmt.Errorf("registry.url: %w", err))
+		return failed(name, err)
 	}
 	subjects, err := client.Subjects(ctx)
 	if err != nil {

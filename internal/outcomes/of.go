@@ -15,10 +15,9 @@ import (
 	"github.com/cjrelay/cjrelay/schema"
 )
 
-// Of finds the outcomes of an order, oldest first. It reads the partitions where they lie if their keys are among the likely
-// ones, and all others only where that finds nothing: the key has the enterprise and the action in it, which may have
-// been others when the order was sent. Progress is told how many
-// offsets of how many are read.
+// Of finds the outcomes of an order, oldest first. It reads the partitions where they lie if their keys are among the
+// likely ones, and all others only where that finds nothing: the key has the enterprise and the action in it, which may
+// have been others when the order was sent. progress is told how many offsets of how many are read.
 func Of(ctx context.Context, client *kgo.Client, topic, orderID string, likely []string, progress func(done, total int64)) ([]schema.OutcomeRecord, error) {
 	whole, err := extent.Whole(ctx, client, topic)
 	if err != nil {

@@ -15,9 +15,9 @@ import (
 func Decoders(cfg config.Config, transport http.RoundTripper) (schema.OrderDecoder, schema.ClickDecoder, error) {
 	var registry *schema.Registry
 	if cfg.Orders.Format == config.Avro || cfg.Clicks.Format == config.Avro {
-		client, err := sr.NewClient(sr.URLs(cfg.Registry.URL), sr.HTTPClient(&http.Client{Timeout: cfg.Registry.Timeout, Transport: transport}))
+		client, err := Registry(cfg.Registry, transport)
 		if err != nil {
-			return nil, nil, fmt.Errorf("registry: %w", err)
+			return nil, nil, err
 		}
 		registry = schema.NewRegistry(client)
 	}
@@ -27,4 +27,13 @@ func Decoders(cfg config.Config, transport http.RoundTripper) (schema.OrderDecod
 	}
 	clicks, err := schema.NewClickDecoder(cfg.Clicks.Format, registry)
 	return orders, clicks, err
+}
+
+// Registry is how to reach the schema registry, through transport or, where that is nil, over the network.
+func Registry(registry config.Registry, transport http.RoundTripper) (*sr.Client, error) {
+	client, err := sr.NewClient(sr.URLs(registry.URL), sr.HTTPClient(&http.Client{Timeout: registry.Timeout, Transport: transport}))
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	return client, nil
 }

@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/cjrelay/cjrelay/internal/config"
 	"github.com/cjrelay/cjrelay/schema"
@@ -118,9 +116,9 @@ func (l TopicLook) exists(ctx context.Context, options []kgo.Opt) error {
 func (l TopicLook) decoder() (schema.ClickDecoder, error) {
 	var registry *schema.Registry
 	if l.Config.Clicks.Format == config.Avro {
-		client, err := sr.NewClient(sr.URLs(l.Config.Registry.URL), sr.HTTPClient(&http.Client{Timeout: l.Config.Registry.Timeout}))
+		client, err := Registry(l.Config.Registry, nil)
 		if err != nil {
-			return nil, fmt.Errorf("registry: %w", err)
+			return nil, err
 		}
 		registry = schema.NewRegistry(client)
 	}

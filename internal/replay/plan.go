@@ -20,7 +20,7 @@ type Bounds struct {
 	// Partitions are those that are meant, all when there is none.
 	Partitions []int32
 	// UntilTime and UntilOffset end each partition before the first record of that time, and before that offset.
-	// Zero, and less than zero, mean no such end.
+	// A zero time and an offset below zero mean no such end.
 	UntilTime   time.Time
 	UntilOffset int64
 }
