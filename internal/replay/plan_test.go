@@ -134,6 +134,29 @@ func TestAKeptPlanComesBackFromWhereItsReplayIs(t *testing.T) {
 	require.ErrorContains(t, err, "and no other")
 }
 
+// Forward it would skip what nobody has sent, and what is not meant stays as it is.
+func TestRewindOnlySetsBack(t *testing.T) {
+	t.Parallel()
+	k, topic, live := stocked(t, time.Now().Add(-time.Hour))
+	stand(t, k, live, topic, 9, 4)
+	plan, err := Resolve(t.Context(), k.Admin, topic, live, Bounds{Scenario: ToEarliest(), Partitions: []int32{0}, UntilOffset: -1})
+	require.NoError(t, err)
+	require.NoError(t, Rewind(t.Context(), k.Admin, live, &Survey{Plan: plan}))
+	stands, err := offsetsOf(t.Context(), k.Admin, live, topic)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, stands[0].At)
+	require.EqualValues(t, 4, stands[1].At, "it is not meant")
+	require.Len(t, stands, 2, "nobody has committed anything of the third")
+
+	plan, err = Resolve(t.Context(), k.Admin, topic, live, Bounds{Scenario: ToOffset(8), UntilOffset: -1})
+	require.NoError(t, err)
+	require.NoError(t, Rewind(t.Context(), k.Admin, live, &Survey{Plan: plan}))
+	stands, err = offsetsOf(t.Context(), k.Admin, live, topic)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, stands[0].At, "8 lies ahead")
+	require.EqualValues(t, 4, stands[1].At)
+}
+
 // The two groups of a replay are written one after the other.
 func TestAPlanThatWasHalfKeptBeginsAtItsBeginning(t *testing.T) {
 	t.Parallel()
