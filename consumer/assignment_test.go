@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -43,12 +44,18 @@ func TestRevokeDrainsAndCommitsWhatIsUnderWay(t *testing.T) {
 	for range all {
 		<-sending
 	}
+	before := first.allLives()
+	require.Equal(t, shareOf(b.config, 4), first.share())
 	second := b.start(t)
 	eventually(t, func() bool { return b.log.count("partitions revoked") > 0 }, "nothing is revoked")
 	require.Zero(t, second.partitions(), "a partition goes over only when its orders have ended")
 	close(answer)
 	b.cj.always(acknowledged)
 	eventually(t, func() bool { return first.partitions() == 2 && second.partitions() == 2 }, "the group does not settle")
+	require.Equal(t, shareOf(b.config, 2), first.share())
+	for _, l := range before {
+		require.Equal(t, first.life(l.partition) != l, l.hasEnded(), "nothing may be committed for a partition that is gone")
+	}
 	eventually(t, func() bool { return len(b.outcomes(t)) == 4 }, "orders without an outcome")
 	first.halt(t)
 	second.halt(t)
@@ -249,4 +256,59 @@ func (b *bundle) confirmSpread(t *testing.T, ids []string) {
 		b.confirmLater(int32(i%6), order(id))
 	}
 	b.confirmAll(t)
+}
+
+// Kafka takes the partitions away and does not let us back in: there is as much work as there was, and nobody does it.
+// What the partitions waited for is over with them.
+func TestLostPartitionsKeepTheirLagAndTurnUnreadyOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1)
+		sending, answer := b.cj.hold()
+		b.confirm(t, 0, b.pastOrders(3)...)
+		r := b.start(t)
+		for range 3 {
+			<-sending
+		}
+		time.Sleep(sampleEvery)
+		require.EqualValues(t, 3, r.Lag().Work)
+		require.NoError(t, r.check(t, "group"))
+		r.stop(r.life(0), errAway)
+		require.Error(t, r.check(t, "offsets"))
+		back := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Group: b.config.Group, Err: kerr.CoordinatorLoadInProgress, Count: -1})
+		b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: b.config.Group, Err: kerr.UnknownMemberID, Count: 1})
+		time.Sleep(10 * time.Second)
+		require.Equal(t, 1, b.log.count("partitions lost"))
+		require.Zero(t, r.partitions())
+		require.EqualValues(t, 3, r.Lag().Work)
+		require.ErrorContains(t, r.check(t, "group"), "not a member of group")
+		require.NoError(t, r.check(t, "offsets"))
+		require.Empty(t, r.pausedFor())
+		back.Remove()
+		close(answer)
+		b.requireCommitted(t, 0, 3)
+		time.Sleep(2 * sampleEvery)
+		require.Equal(t, Lag{}, r.Lag())
+		require.NoError(t, r.check(t, "group"))
+		r.halt(t)
+		require.ErrorContains(t, r.check(t, "group"), "not a member of group", "it has left")
+	})
+}
+
+// How much work new partitions hold is known at once, not with the next sample.
+func TestLagOfNewPartitionsIsKnownAtOnceOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1)
+		b.cj.hold()
+		b.confirm(t, 0, b.pastOrders(3)...)
+		r := b.start(t)
+		for r.partitions() == 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(sampleEvery / 10)
+		r.mu.Lock()
+		require.EqualValues(t, 3, r.ends[0])
+		r.mu.Unlock()
+	})
 }

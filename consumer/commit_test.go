@@ -80,15 +80,44 @@ func TestLastCommitIsMadeAgainOnFake(t *testing.T) {
 
 func TestLastCommitGivesUpWhenTheGroupKnowsUsNoMoreOnFake(t *testing.T) {
 	t.Parallel()
-	b := setup(t, kafkatest.StartFake(t), 1)
-	b.readClicks(t)
-	b.config.CommitInterval = time.Hour
-	r := b.start(t)
-	b.confirm(t, 0, order("ORD-0"))
-	eventually(t, func() bool { return len(b.outcomes(t)) == 1 && r.bounds.orders() == 0 }, "not done")
-	fault := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: b.config.Group, Err: kerr.UnknownMemberID, Count: -1})
-	r.halt(t)
-	require.Equal(t, 1, fault.Hits())
+	for name, code := range map[string]*kerr.Error{"UnknownMember": kerr.UnknownMemberID, "FencedInstance": kerr.FencedInstanceID} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, kafkatest.StartFake(t), 1)
+			b.readClicks(t)
+			b.config.CommitInterval = time.Hour
+			r := b.start(t)
+			b.confirm(t, 0, order("ORD-0"))
+			eventually(t, func() bool { return len(b.outcomes(t)) == 1 && r.bounds.orders() == 0 }, "not done")
+			fault := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: b.config.Group, Err: code, Count: -1})
+			r.halt(t)
+			require.Equal(t, 1, fault.Hits())
+		})
+	}
+}
+
+func TestTroubleWithCommitsIsOverOnFake(t *testing.T) {
+	t.Parallel()
+	t.Run("WithTheNextOneThatIsMade", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, kafkatest.StartFake(t), 1)
+		b.readClicks(t)
+		b.config.CommitInterval = time.Hour
+		r := b.start(t)
+		b.confirm(t, 0, order("ORD-0"))
+		eventually(t, func() bool { return len(b.outcomes(t)) == 1 && r.bounds.orders() == 0 }, "not done")
+		r.health.commits.trouble(errAway)
+		require.NoError(t, r.commit(t.Context(), r.allLives()))
+		require.EqualValues(t, 1, b.committed(t, 0))
+		require.NoError(t, r.health.commits.current())
+	})
+	t.Run("WhenNothingIsLeftToCommit", func(t *testing.T) {
+		t.Parallel()
+		c, _ := still(t)
+		c.health.commits.trouble(errAway)
+		require.NoError(t, c.commit(t.Context(), c.allLives()))
+		require.NoError(t, c.health.commits.current(), "what could not be committed is somebody else's by now")
+	})
 }
 
 // Brokers can be set to take less metadata than we write. The offsets are what matters.

@@ -190,8 +190,9 @@ func TestStuckDeadLetterIsSaidWhileOthersFareWellOnFake(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setupVirtual(t, 1)
+		b.config.BackoffInitial, b.config.BackoffMax = time.Second, 20*time.Second
 		fault := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: b.config.DeadLetterTopic, Err: kerr.TopicAuthorizationFailed, Count: -1})
-		b.confirm(t, 0, "{")
+		b.Produce(t, &kgo.Record{Topic: b.config.Topic, Key: []byte("key"), Value: []byte("{"), Headers: []kgo.RecordHeader{{Key: "trace", Value: []byte("abc")}}})
 		r := b.start(t)
 		for range 45 {
 			b.confirm(t, 0, b.another())
@@ -200,9 +201,15 @@ func TestStuckDeadLetterIsSaidWhileOthersFareWellOnFake(t *testing.T) {
 		require.ErrorContains(t, r.check(t, "dead_letters"), "TOPIC_AUTHORIZATION_FAILED")
 		require.NoError(t, r.check(t, "outcomes"))
 		require.EqualValues(t, 0, b.committed(t, 0))
+		require.Less(t, fault.Hits(), 45, "the waits between the tries grow")
 		fault.Remove()
 		b.requireCommitted(t, 0, 46)
 		require.NoError(t, r.check(t, "dead_letters"))
+		letter := b.Read(t, b.config.DeadLetterTopic)[0]
+		require.Equal(t, "key", string(letter.Key))
+		require.Equal(t, "{", string(letter.Value))
+		require.Equal(t, "abc", headersOf(letter)["trace"])
+		require.Equal(t, "malformed", headersOf(letter)["cjrelay-reason"])
 		r.halt(t)
 	})
 }
@@ -220,6 +227,41 @@ func TestWriteEndsWithItsPartitionOnFake(t *testing.T) {
 	r.halt(t)
 	require.EqualValues(t, 0, b.committed(t, 0))
 	require.NoError(t, r.health.outcomes.current(), "nobody is in the trouble any more")
+}
+
+// The same where it waits to be made again, which it then never is.
+func TestWriteThatWaitsEndsWithItsPartitionOnFake(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.readClicks(t)
+	b.config.Drain = 50 * time.Millisecond
+	b.config.BackoffInitial, b.config.BackoffMax = 1000*time.Hour, 1000*time.Hour
+	b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: b.config.OutcomesTopic, Err: kerr.TopicAuthorizationFailed, Count: 1})
+	b.confirm(t, 0, order("ORD-0"))
+	r := b.start(t)
+	eventually(t, func() bool { return r.health.outcomes.current() != nil }, "the write does not fail")
+	r.halt(t)
+	require.EqualValues(t, 0, b.committed(t, 0))
+	require.Empty(t, b.outcomes(t))
+	require.NoError(t, r.health.outcomes.current(), "nobody is in the trouble any more")
+}
+
+// As many dead letters as there may be orders wait to be written, and the outcome of each is written once it is.
+func TestDeadLettersUpToTheBoundAreWrittenOnFake(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.readClicks(t)
+	b.config.MaxPending = 4
+	fault := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: b.config.DeadLetterTopic, Err: kerr.NotEnoughReplicas, Count: -1})
+	b.confirm(t, 0, "{", "{", "{", "{")
+	r := b.start(t)
+	eventually(t, func() bool {
+		view := r.View()
+		return len(view.Partitions) == 1 && view.Partitions[0].Counts[Writing] == 4
+	}, "not all are being written")
+	fault.Remove()
+	b.requireCommitted(t, 0, 4)
+	require.Len(t, b.outcomes(t), 4)
 }
 
 func TestErrorTextOfADeadLetterIsBounded(t *testing.T) {

@@ -2,10 +2,12 @@ package consumer
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cjrelay/cjrelay/internal/kafkatest"
 	"github.com/cjrelay/cjrelay/postback"
@@ -25,7 +27,8 @@ func TestRejectionsOfEverythingAreHeldUntilTheCauseIsGone(t *testing.T) {
 	b.readClicks(t)
 	b.config.MassWait = time.Hour // too few samples, as after a rebalance, let nothing go
 	b.cj.always(rejected)
-	b.confirm(t, 0, orders(ids(60)...)...)
+	b.confirm(t, 0, orders(ids(30)...)...)
+	b.confirm(t, 1, orders(idsFrom(30, 30)...)...)
 	r := b.startWith(t, atOnce)
 	eventually(t, func() bool { return r.rules[stageCJ].state().Held == 60 }, "not all are held")
 	require.Error(t, r.check(t, "cj"))
@@ -33,15 +36,41 @@ func TestRejectionsOfEverythingAreHeldUntilTheCauseIsGone(t *testing.T) {
 	require.Empty(t, b.Read(t, b.config.DeadLetterTopic))
 	// Partitions go to another instance and come back.
 	other := b.startWith(t, atOnce)
-	eventually(t, func() bool { return len(other.allLives()) == 1 }, "no rebalance")
+	eventually(t, func() bool { return len(other.allLives()) == 1 && r.rules[stageCJ].state().Held == 30 }, "no rebalance")
 	other.halt(t)
 	eventually(t, func() bool { return len(r.allLives()) == 2 && r.rules[stageCJ].state().Held == 60 }, "not held again")
 	b.cj.always(acknowledged)
-	b.requireCommitted(t, 0, 60)
+	b.requireCommitted(t, 0, 30)
+	b.requireCommitted(t, 1, 30)
 	require.NoError(t, r.check(t, "cj"))
 	require.Empty(t, b.Read(t, b.config.DeadLetterTopic))
 	require.Zero(t, r.rules[stageCJ].state().Held)
 	eventually(t, func() bool { return r.bounds.orders() == 0 }, "an order is left")
+}
+
+// Whoever sends rejected orders again is likely to see them rejected again: that says nothing about the set-up.
+func TestRedrivenOrdersAreNoSamples(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 1)
+	b.readClicks(t)
+	for i, value := range []string{order("good"), "{", order("spaces in its id"), order("reject")} {
+		b.Produce(t, &kgo.Record{Topic: b.config.Topic, Value: []byte(value), Headers: []kgo.RecordHeader{{Key: HeaderRedrives, Value: []byte(strconv.Itoa(i + 1))}}})
+	}
+	b.cj.answers(func(_ context.Context, id string) postback.Answer {
+		if id == "reject" {
+			return rejected
+		}
+		return acknowledged
+	})
+	r := b.start(t)
+	b.requireCommitted(t, 0, 4)
+	require.Len(t, b.Read(t, b.config.DeadLetterTopic), 3)
+	for _, at := range stages {
+		require.Zero(t, r.rules[at].state().Latest, at)
+	}
+	b.confirm(t, 0, order("first"))
+	b.requireCommitted(t, 0, 5)
+	require.Equal(t, 1, r.rules[stageCJ].state().Latest)
 }
 
 func TestUnreadableTopicIsHeldUntilItCanBeRead(t *testing.T) {

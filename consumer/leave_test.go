@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/cjrelay/cjrelay/internal/kafkatest"
 )
@@ -43,8 +44,10 @@ func TestStopDoesNotWaitForTheGroupToBeJoinedOnFake(t *testing.T) {
 		second := b.start(t)
 		time.Sleep(2 * time.Second)
 		require.Zero(t, second.partitions(), "the group could be joined")
+		left := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.LeaveGroup}, Group: b.config.Group, Observe: true, Count: -1})
 		began := time.Now()
 		second.halt(t)
+		require.Equal(t, 1, left.Hits(), "whoever left without a word would hold the others up for its session")
 		require.LessOrEqual(t, time.Since(began), leaveGrace+2*time.Second)
 		first.cancel()
 	})

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,4 +152,87 @@ func TestQueueHandsOutTheOldestFirst(t *testing.T) {
 		require.Nil(t, <-taken)
 		require.Nil(t, <-taken)
 	})
+}
+
+// A partition pauses as soon as it is full, and not for a while after.
+func TestPartitionPausesAtEachOfItsBounds(t *testing.T) {
+	t.Parallel()
+	paused := func(c *Consumer) bool { return c.pauses.now()[PauseBackPressure] }
+	done := func(l *life, offsets ...int64) {
+		for _, offset := range offsets {
+			l.complete(l.passages[offset], true)
+		}
+	}
+	t.Run("OrdersWithoutAnOutcome", func(t *testing.T) {
+		t.Parallel()
+		c, l := undecided(t)
+		l.admit(records(0, 1, 2, 3, 4, 5, 6, 7, 8), nil)
+		require.False(t, paused(c))
+		l.admit(records(9), nil)
+		require.True(t, paused(c))
+		done(l, 0, 1, 2, 3)
+		require.True(t, paused(c), "more than half are left")
+		done(l, 4)
+		require.False(t, paused(c))
+	})
+	t.Run("OrdersDoneAboveTheOldest", func(t *testing.T) {
+		t.Parallel()
+		c, l := undecided(t)
+		c.config.MaxPendingPerPartition, c.aheadLimit = 100, 4
+		l.admit(records(0, 1, 2, 3, 4, 5), nil)
+		done(l, 1, 2, 3)
+		require.False(t, paused(c))
+		done(l, 4)
+		require.True(t, paused(c))
+		l.rebalance()
+		require.True(t, paused(c), "nothing has changed")
+		done(l, 0)
+		require.False(t, paused(c))
+	})
+	t.Run("WhatIsSaidOfThemInACommit", func(t *testing.T) {
+		t.Parallel()
+		c, l := undecided(t)
+		l.noteCommitted(position{offset: 0, metadata: strings.Repeat("x", metadataNear-1)})
+		require.False(t, paused(c))
+		l.noteCommitted(position{offset: 0, metadata: strings.Repeat("x", metadataNear)})
+		require.True(t, paused(c))
+		l.noteCommitted(position{offset: 5})
+		require.False(t, paused(c))
+	})
+}
+
+func TestProgressIsAnOutcomeOrACommit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, l := undecided(t)
+		l.admit(records(0, 1), nil)
+		born := time.Now()
+		time.Sleep(time.Minute)
+		require.Equal(t, 2, l.standing().Pending)
+		require.Equal(t, born, l.standing().Moved)
+		l.complete(l.passages[1], true)
+		require.Equal(t, time.Now(), l.standing().Moved)
+		require.Equal(t, born, l.standing().Advanced, "the oldest one holds the commit")
+		time.Sleep(time.Minute)
+		l.complete(l.passages[0], true)
+		time.Sleep(time.Minute)
+		l.noteCommitted(position{offset: 2})
+		require.Equal(t, time.Now(), l.standing().Moved)
+		require.Equal(t, time.Now(), l.standing().Advanced)
+		time.Sleep(time.Minute)
+		l.noteCommitted(position{offset: 2, metadata: "another"})
+		require.Equal(t, time.Now().Add(-time.Minute), l.standing().Advanced)
+	})
+}
+
+// An answer for an order that was given up comes too late.
+func TestOrderThatWasGivenUpIsNotSent(t *testing.T) {
+	t.Parallel()
+	c, l := undecided(t)
+	p := newPassage(l, records(0)[0], nil)
+	l.underWay.Add(1)
+	c.bounds.add(size(p.record))
+	p.abandon()
+	p.decided(goes)
+	require.Zero(t, c.queue.ready())
 }

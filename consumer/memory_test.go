@@ -115,3 +115,24 @@ func TestMemoryForgetsWhatStaysAway(t *testing.T) {
 	_, known = m.recall(0, memoryLimit)
 	require.True(t, known, "there is room again")
 }
+
+// What the group has is never read again: it would take the room of what is not committed.
+func TestMemoryForgetsWhatTheGroupHas(t *testing.T) {
+	t.Parallel()
+	for name, learn := range map[string]func(l *life){
+		"WhenItIsCommitted":         func(l *life) { l.noteCommitted(position{offset: 6}) },
+		"WhenAnotherHasCommittedIt": func(l *life) { l.begin(position{offset: 6}, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, l := still(t)
+			c.memory.durable(0, 5)
+			c.memory.durable(0, 6)
+			learn(l)
+			_, known := c.memory.recall(0, 5)
+			require.False(t, known)
+			_, known = c.memory.recall(0, 6)
+			require.True(t, known)
+		})
+	}
+}

@@ -43,7 +43,9 @@ func TestNoCommitForATopicThatWasMadeAnewOnFake(t *testing.T) {
 		for range 8 {
 			b.confirm(t, 0, b.another())
 		}
+		began := time.Now()
 		first.halt(t)
+		require.Less(t, time.Since(began), commitGrace, "the last commit is tried though it never can be made")
 		b.start(t)
 		b.requireCommitted(t, 0, 8)
 		require.Len(t, b.outcomes(t), 13)

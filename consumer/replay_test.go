@@ -33,9 +33,10 @@ func TestReplayDoesItsPartAndNoMore(t *testing.T) {
 			return "recalled", schema.ReasonJoined, key == enterpriseID+"|sale|ORD-4"
 		},
 	}
-	b.start(t)
+	r := b.start(t)
 	b.requireCommitted(t, 0, 8)
 	b.requireCommitted(t, 1, 3)
+	eventually(t, func() bool { return r.pausedFor()[PauseReplayed] }, "it reads on for nothing")
 	for partition := range int32(3) {
 		b.confirm(t, partition, order("LATER"))
 	}
