@@ -10,8 +10,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cjrelay/cjrelay/cjtest"
+	"github.com/cjrelay/cjrelay/internal/extent"
 	"github.com/cjrelay/cjrelay/internal/kafkatest"
 	"github.com/cjrelay/cjrelay/internal/replay"
 	"github.com/cjrelay/cjrelay/schema"
@@ -154,6 +156,28 @@ func TestReplayAgainKeepsTheClick(t *testing.T) {
 	report = m.replays(t, "--to-earliest", "--live-group")
 	require.EqualValues(t, 1, report.Total.Changed)
 	require.EqualValues(t, 1, report.Total.Again)
+}
+
+// What an interrupted replay has sent again already it does not send again when it goes on.
+func TestReplayAgainGoesOnBehindWhatItHasSent(t *testing.T) {
+	t.Parallel()
+	m := history(t, 1)
+	group := replay.GroupOf(m.orders, "night")
+	plan := replay.Plan{Topic: m.orders, Ranges: map[int32]extent.Range{0: {From: 0, To: 6}}}
+	require.NoError(t, replay.Keep(t.Context(), m.kafka.Admin, group, plan, replay.Mode{Again: true}))
+	require.EqualValues(t, 2, m.replays(t, "--resume", "night").Total.Again)
+	for _, outcome := range m.outcomes(t, 6) {
+		if outcome.OrderID != "ORD-1" {
+			continue
+		}
+		outcome.Group = group
+		value, err := outcome.MarshalJSON()
+		require.NoError(t, err)
+		m.kafka.Produce(t, &kgo.Record{Topic: m.results, Key: []byte(outcome.Key()), Value: value})
+	}
+	total := m.replays(t, "--resume", "night").Total
+	require.EqualValues(t, 1, total.Again)
+	require.EqualValues(t, 1, total.Acknowledged)
 }
 
 func TestReplayOfTheLiveGroupSetsItBack(t *testing.T) {

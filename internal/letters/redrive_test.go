@@ -142,6 +142,26 @@ func TestRefuses(t *testing.T) {
 	require.Contains(t, refused[0].Why, "orders.topic is other")
 }
 
+// The console chooses letters by their places alone: the run itself keeps an order from going round for ever.
+func TestARunSendsWhatCameBackTooOftenOnlyWithForce(t *testing.T) {
+	t.Parallel()
+	p := open(t, kafkatest.Start(t), nil)
+	p.die(t, dead{offset: 0, reason: "rejected", value: order("ORD-0"), redrives: letters.MaxRedrives, origin: p.orders + "/0/3"})
+	chosen := []letters.Letter{{Place: p.waiting(t)[0].Place}}
+	gone, refused, err := p.redriver().Run(t.Context(), chosen)
+	require.NoError(t, err)
+	require.Empty(t, gone)
+	require.Len(t, refused, 1)
+	require.Contains(t, refused[0].Why, "came back each time")
+	require.Empty(t, p.Read(t, p.orders))
+
+	forced := p.redriver()
+	forced.Force = true
+	gone, _, err = forced.Run(t.Context(), chosen)
+	require.NoError(t, err)
+	require.Len(t, gone, 1)
+}
+
 // The headers that tell where an order comes from may be what is too much for its topic.
 func TestAnOrderThatDoesNotFitWithItsProvenanceHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
