@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -105,6 +106,7 @@ func TestDLQMendedOrderIsAcknowledged(t *testing.T) {
 	require.Contains(t, got.out, "was sent again at ")
 	m.outcomes(t, 4)
 	require.True(t, m.cj.Acknowledged("ORD-1", "ORD-2"))
+	require.Equal(t, "orders to be sent again: 0\n", m.verb(t, exitDone, "dlq", "redrive", "--mended", dir, "--limit", "1").out, "a limit counts none that has gone")
 }
 
 // An order that is rejected each time goes round three times, and each letter tells so.
@@ -185,6 +187,18 @@ func TestDLQExportSaysWhatItLeavesOut(t *testing.T) {
 	require.Contains(t, m.verb(t, exitDone, "dlq", "show", "0/0").out, "not here: its 2000000 bytes, with SHA-256 abc, did not fit")
 }
 
+// Whether a mended order is valid nobody knows while the registry is away: it does not go.
+func TestDLQMendedOrdersWaitForTheRegistry(t *testing.T) {
+	t.Parallel()
+	letter := letters.Letter{Place: letters.Place{Topic: "dlq"}}
+	d := &desk{decode: func(context.Context, []byte) (*schema.Order, error) {
+		return nil, fmt.Errorf("%w: no answer", schema.ErrUnavailable)
+	}}
+	report := redriveReport{Redriven: []letters.Letter{letter}}
+	require.ErrorIs(t, d.judgeMended(t.Context(), &report, map[letters.Place]letters.Mended{letter.Place: {}}), schema.ErrUnavailable)
+	require.NoError(t, d.judgeMended(t.Context(), &report, nil), "what is not mended was judged before")
+}
+
 func TestDLQFlagsSayWhichLetters(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 3, 27, 12, 0, 0, 0, time.UTC)
@@ -216,6 +230,9 @@ func TestDLQMistakes(t *testing.T) {
 		"AllAndNothing":   {exitDone, []string{"redrive", "--all", "--execute"}, ""},
 		"SinceADuration":  {exitDone, []string{"list", "--since", "P1D", "--until", "2099-01-01T00:00:00.000"}, ""},
 		"SeveralReasons":  {exitDone, []string{"list", "--reason", "rejected,parked", "--reason", "too_large"}, ""},
+		"OnlySince":       {exitDone, []string{"redrive", "--since", "P1D"}, ""},
+		"OnlyUntil":       {exitDone, []string{"redrive", "--until", "P1D"}, ""},
+		"OnlyALimit":      {exitDone, []string{"redrive", "--limit", "1"}, ""},
 		"ExportOfNothing": {exitDone, []string{"export", filepath.Join(t.TempDir(), "x"), "--raw"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"net/http/httptest"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/cjrelay/cjrelay/internal/config"
 	"github.com/cjrelay/cjrelay/internal/dryrun"
 )
 
@@ -65,10 +67,20 @@ func TestDryRunTellsHowARunWouldBegin(t *testing.T) {
 	require.Len(t, m.cj.ReceivedOf("ORD-1"), 1)
 	require.Empty(t, m.cj.ReceivedOf("ORD-3"), "a dry run sends nothing")
 
-	m.confirm(t, 0, "{")
+	m.confirm(t, 0, "{", strings.Replace(m.order("ORD-5", "click1"), "{", `{"attributes":{"CID":"1"},`, 1))
 	some := m.dryRun(t, exitDone)["orders"]
 	require.Equal(t, dryrun.Warning, some.Status, "one that cannot be sent is not the set-up's fault")
-	require.Contains(t, some.Text, "4 of the latest 5 records of "+m.orders+" can be sent; partition 0, offset 2: ")
+	require.Contains(t, some.Text, "3 of the latest 5 records of "+m.orders+" can be sent; partition 0, offset 2: ")
+}
+
+// Half of the checks, all of them good, must not look like all.
+func TestDryRunThatIsInterruptedSaysSo(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(newMerchant(t, 1).file, nil)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	require.EqualError(t, dryrun.Run(ctx, cfg, func(dryrun.Check) { cancel() }), "interrupted")
 }
 
 func TestDryRunNamesWhatIsWrong(t *testing.T) {
