@@ -88,6 +88,7 @@ func TestOutcomesAreFoundOldestFirst(t *testing.T) {
 	s := open(t)
 	parked, acknowledged := ended("ORD-1", "sale", 1), ended("ORD-1", "sale", 7)
 	parked.Outcome, parked.Reason = schema.Parked, schema.ReasonKeepsFailing
+	parked.Offset = 9 // and of another record of the order
 	// They come in another order than that in which they were: a later group wrote about an earlier time.
 	s.write(t, acknowledged, ended("ORD-2", "sale", 3), parked)
 	found, _ := s.of(t, "ORD-1", ended("ORD-1", "sale", 0).Key())

@@ -130,6 +130,17 @@ func TestEMailAddressesAreInNoReport(t *testing.T) {
 	}
 }
 
+// The engineer looks the orders up by the click, and must not look for one that CJ never issued.
+func TestTheReportNamesItsClick(t *testing.T) {
+	t.Parallel()
+	account := SampleAccount()
+	_, markdown := bothReports(t, rehearsed(t, account, Samples(account, now)[:1]))
+	require.Regexp(t, `(?m)Test click \(CJEVENT\).*`+testClick, markdown)
+	require.NotContains(t, markdown, testClick+` (made up)`)
+	_, markdown = bothReports(t, rehearsed(t, account, Samples(account, now)[:1], func(r *Run) { r.ClickID = SampleClickID }))
+	require.Contains(t, markdown, SampleClickID+` (made up)`)
+}
+
 func TestALiveReportSaysSo(t *testing.T) {
 	t.Parallel()
 	run, _ := live(t)
