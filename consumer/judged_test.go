@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +90,16 @@ func TestUnreadableTopicIsHeldUntilItCanBeRead(t *testing.T) {
 	require.False(t, r.pausedFor()[PauseMassRule])
 }
 
+// waitingNow is how many candidates wait for another one.
+func (d *duplicates) waitingNow() (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, one := range d.underWay {
+		n += len(one.waiting)
+	}
+	return n
+}
+
 func TestTheSameOrderTwiceIsADuplicate(t *testing.T) {
 	t.Parallel()
 	b := setup(t, kafkatest.Start(t), 2)
@@ -98,15 +109,7 @@ func TestTheSameOrderTwiceIsADuplicate(t *testing.T) {
 	b.confirm(t, 1, orders("ORD-1")...)
 	r := b.start(t)
 	<-sending
-	waiting := func() (n int) {
-		r.duplicates.mu.Lock()
-		defer r.duplicates.mu.Unlock()
-		for _, one := range r.duplicates.underWay {
-			n += len(one.waiting)
-		}
-		return n
-	}
-	eventually(t, func() bool { return waiting() == 2 }, "its twins do not wait")
+	eventually(t, func() bool { return r.duplicates.waitingNow() == 2 }, "its twins do not wait")
 	require.Equal(t, 1, b.cj.total())
 	close(answer)
 	b.requireCommitted(t, 0, 2)
@@ -121,6 +124,27 @@ func TestTheSameOrderTwiceIsADuplicate(t *testing.T) {
 		kinds[outcome.Outcome]++
 	}
 	require.Equal(t, map[schema.Kind]int{schema.Acknowledged: 1, schema.Duplicate: 3}, kinds)
+}
+
+// The same order with other content is not sent either, as CJ keeps what it got first; but that is flagged.
+func TestChangedContentOfADuplicateIsFlagged(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 1)
+	b.readClicks(t)
+	b.start(t)
+	for offset, value := range []string{order("ORD-1"), order("ORD-1"), strings.Replace(order("ORD-1"), "22.99", "23.99", 1)} {
+		b.confirm(t, 0, value)
+		b.requireCommitted(t, 0, int64(offset+1))
+	}
+	require.Equal(t, 1, b.cj.total())
+	var reasons []schema.Reason
+	for _, one := range b.Read(t, b.config.OutcomesTopic) {
+		outcome, err := schema.DecodeOutcome(one.Value)
+		require.NoError(t, err)
+		reasons = append(reasons, outcome.Reason)
+	}
+	require.Equal(t, []schema.Reason{schema.ReasonCarried, schema.ReasonRepeated, schema.ReasonChanged}, reasons)
+	require.Equal(t, 1, b.log.count("comes again with other content"))
 }
 
 func TestWhereTheFirstIsRejectedItsTwinIsSent(t *testing.T) {

@@ -65,6 +65,28 @@ func TestAcknowledgedOrderOfALostPartitionIsNotSentAgainOnFake(t *testing.T) {
 	r.halt(t)
 }
 
+// The partition is lost while CJ's answer is on its way, and comes back before that: the order waits for itself, and is
+// not sent again.
+func TestAnswerThatComesInALaterLifeCountsOnFake(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.readClicks(t)
+	answer := make(chan struct{})
+	b.cj.answers(func(context.Context, string) postback.Answer {
+		<-answer
+		return acknowledged
+	})
+	b.confirm(t, 0, order("ORD-1"))
+	r := b.start(t)
+	eventually(t, func() bool { return b.cj.total() == 1 }, "not sent")
+	b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Group: b.config.Group, Err: kerr.UnknownMemberID, Count: 1})
+	eventually(t, func() bool { return r.duplicates.waitingNow() == 1 }, "it is not read again")
+	close(answer)
+	b.requireCommitted(t, 0, 1)
+	require.Equal(t, 1, b.cj.total())
+	require.Equal(t, schema.Acknowledged, b.outcomes(t)["ORD-1"].Outcome)
+}
+
 // The outcomes are written but the group could not be told, and the partition is lost. When it comes back nothing
 // is done again: no postback, no dead letter, no outcome.
 func TestOrdersOfALostPartitionAreDoneOnceOnFake(t *testing.T) {

@@ -243,7 +243,6 @@ func (p *passage) attempt() {
 		c.taken.Add(1)
 		c.health.endpoint.over()
 		p.passes(stageCJ)
-		c.duplicates.acknowledge(p.candidate)
 		p.conclude(schema.Acknowledged, p.origin, nil)
 	case postback.Rejected:
 		permit.Done(breaker.Succeeded)
@@ -373,6 +372,10 @@ func (p *passage) conclude(kind schema.Kind, reason schema.Reason, cause error) 
 	}
 	if kind == schema.Acknowledged {
 		c.memory.acknowledged(p.outcome)
+		if p.candidate != nil {
+			// Only now: one that waits for it may be the same record in a later life of its partition.
+			c.duplicates.acknowledge(p.candidate)
+		}
 	}
 	if kind != schema.DeadLetter && kind != schema.Parked {
 		c.journal.outcome(p.work, p.outcome, finish)
