@@ -326,6 +326,7 @@ func TestSharedCachesDoNotKeepCookies(t *testing.T) {
 		"Nothing":   {nil, "private"},
 		"Public":    {[]string{"public, max-age=60, s-maxage=600"}, "private, max-age=60"},
 		"TwoLines":  {[]string{"max-age=60", "Public, S-MaxAge=600"}, "private, max-age=60"},
+		"LastLine":  {[]string{"max-age=60", "no-store"}, "max-age=60; no-store"},
 		"Private":   {[]string{"private, max-age=60"}, "private, max-age=60"},
 		"Qualified": {[]string{`max-age=1, private="x"`}, "private, max-age=1"},
 		"NoStore":   {[]string{"no-store"}, "no-store"},
@@ -348,13 +349,47 @@ func TestSharedCachesDoNotKeepCookies(t *testing.T) {
 
 func TestSessionThatTheShopTakesAwayIsNone(t *testing.T) {
 	t.Parallel()
-	for name, line := range map[string]string{"MaxAge": "sid=s-1; Max-Age=0", "Expires": "sid=s-1; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "Empty": "sid=; Path=/"} {
+	for name, lines := range map[string][]string{
+		"MaxAge": {"sid=s-1; Max-Age=0"}, "Expires": {"sid=s-1; Expires=Thu, 01 Jan 1970 00:00:00 GMT"}, "Empty": {"sid=; Path=/"},
+		"GivenBefore": {"sid=s-1; Path=/", "sid=gone; Max-Age=0"}, "AnotherName": {"sid2=s-1", "xsid=s-2"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := setup(t)
-			b.handler = func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Set-Cookie", line) }
+			b.handler = func(w http.ResponseWriter, _ *http.Request) { w.Header()["Set-Cookie"] = lines }
 			b.browser.get("/?cjevent=" + clickA)
 			require.Equal(t, []string{b.browser.cookie(cookieSession)}, b.queuedSessions())
 		})
 	}
+}
+
+// Max-Age counts before Expires (RFC 6265, section 5.3).
+func TestSessionWithAMaxAgeLives(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.handler = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Set-Cookie", "sid=s-1; Max-Age=3600; Expires=Thu, 01 Jan 1970 00:00:00 GMT")
+	}
+	b.browser.get("/?cjevent=" + clickA)
+	require.Equal(t, []string{"s-1"}, b.queuedSessions())
+}
+
+func TestSessionThatShowsTwiceIsWrittenOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *Config) { c.SessionHeader = "X-Session" })
+	b.browser.has("sid", "s-1")
+	b.handler = func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Session", "s-1") }
+	b.browser.get("/?cjevent=" + clickA)
+	require.Equal(t, []string{"s-1"}, b.queuedSessions())
+}
+
+// The order may carry ours even when the shop has a session of its own by then.
+func TestOwnSessionIsWrittenBesideTheShops(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.browser.get("/?cjevent=" + clickA)
+	own := b.queuedSessions()[0]
+	b.browser.has("sid", "s-1")
+	b.browser.get("/?cjevent=" + clickB)
+	require.ElementsMatch(t, []string{"s-1", own}, b.queuedSessions())
 }

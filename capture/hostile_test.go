@@ -24,6 +24,7 @@ func TestWhatIsIllegalIsRefusedWithAReason(t *testing.T) {
 		"TooManyParameters": {"/?" + strings.Repeat("a&", 5000) + "cjevent=" + clickA, nil, "query_too_long", 0},
 		"SessionTooLong":    {"/?cjevent=" + clickA, map[string]string{"sid": long}, "illegal_session", 1},
 		"OwnSessionForged":  {"/?cjevent=" + clickA, map[string]string{cookieSession: "not-of-ours"}, "illegal_session", 1},
+		"OwnSessionShort":   {"/?cjevent=" + clickA, map[string]string{cookieSession: strings.Repeat("a", ownSession-1)}, "illegal_session", 1},
 		"CookieForged":      {"/", map[string]string{"cje": "not a click", "sid": "s-1"}, "illegal_cookie", 0},
 		"CompanionForged":   {"/?cjevent=" + clickA, map[string]string{cookieCompanion: "1.a.b.c.d"}, "forged_companion", 1},
 	}

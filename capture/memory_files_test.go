@@ -98,7 +98,7 @@ func (m *memoryFiles) write(name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	_, err = f.Write(slices.Clone(data)) // as in memoryFile.Write
 	return errors.Join(err, f.Sync(), f.Close(), m.sync())
 }
 

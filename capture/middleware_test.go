@@ -300,6 +300,25 @@ func TestDurableResponseWaitsForAllItsSessionsTogether(t *testing.T) {
 	})
 }
 
+// What the disk has is bound, and the rest is tried again by the next page.
+func TestDurableResponseBindsWhatIsOnDisk(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, func(c *Config) { c.Durable, c.SessionHeader = true, "X-Customer" })
+		b.browser.has("sid", "s-1")
+		b.handler = func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Customer", "c-7") }
+		go func() {
+			group, _ := b.queue.take()
+			group[0].finish(nil)
+		}()
+		b.browser.get("/?cjevent=" + clickA)
+		require.Equal(t, 1.0, b.metric("undurable_total"))
+		b.queued()
+		b.browser.get("/")
+		require.Equal(t, []string{"c-7"}, b.queuedSessions())
+	})
+}
+
 func TestCatchTellsWhatBecameOfTheClick(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(c *Config) { c.ClientBurst, c.ClientRate = 1, 0.001 })
@@ -343,7 +362,7 @@ func TestForgetShopperTakesTheCookiesToo(t *testing.T) {
 func TestForgetRefusesWhatIsNoSession(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for name, session := range map[string]string{"Empty": "", "Long": strings.Repeat("s", maxSession+1), "Blank": "a b", "Control": "a\x00b", "Unicode": "sé"} {
+	for name, session := range map[string]string{"Empty": "", "Long": strings.Repeat("s", maxSession+1), "Blank": "a b", "Control": "a\x00b", "Delete": "a\x7f", "Unicode": "sé"} {
 		t.Run(name, func(t *testing.T) {
 			err := b.Forget(t.Context(), session)
 			var refused *schema.FieldError

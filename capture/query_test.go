@@ -46,6 +46,9 @@ func TestClickInQuery(t *testing.T) {
 		"BehindTooMuch":       {"a=" + long + "&cjevent=" + clickA, "", false, refusedQuery},
 		"BeforeMuch":          {"cjevent=" + clickA + "&a=" + long, clickA, true, ""},
 		"CutInTheMiddle":      {"a=" + long[:maxQueryBytes-20] + "&cjevent=" + clickA, "", false, refusedQuery},
+		"EndsAtTheBound":      {"a=" + long[:maxQueryBytes-3-len("cjevent="+clickA)] + "&cjevent=" + clickA, clickA, true, ""},
+		"AndMoreBehindIt":     {"a=" + long[:maxQueryBytes-3-len("cjevent="+clickA)] + "&cjevent=" + clickA + "&b=c", clickA, true, ""},
+		"OneOverTheBound":     {"a=" + long[:maxQueryBytes-2-len("cjevent="+clickA)] + "&cjevent=" + clickA, "", false, refusedQuery},
 		"MuchWithoutAnything": {long + long, "", false, refusedQuery},
 	}
 	for name, test := range tests {

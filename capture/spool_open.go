@@ -40,7 +40,6 @@ func openSpool(files files, maxBytes int64, metrics *metrics, troubles *troubles
 	}
 	if s.records > 0 {
 		s.since = time.Now()
-		s.wake()
 		log.Info("clicks of an earlier run wait in the spool", "clicks", s.records, "bytes", s.taken.Load())
 	}
 	return s, nil

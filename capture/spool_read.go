@@ -20,8 +20,7 @@ const (
 // batch is what is read at once.
 type batch struct {
 	records []record
-	// of and to are how far the spool is read with it.
-	of *segment
+	// to is how far the oldest segment is read with it.
 	to int64
 }
 
@@ -68,18 +67,18 @@ func (s *spool) readFrom(ctx context.Context, of *segment, from, size int64) (ba
 	}
 	if err != nil {
 		s.damage(of, err)
-		return batch{of: of, to: size}, true
+		return batch{to: size}, true
 	}
 	records, read, damaged := parseFrames(data)
 	switch {
 	case read == 0:
 		// Not even a length: what follows cannot be found.
 		s.damage(of, errors.New("what follows is no click"))
-		return batch{of: of, to: size}, true
+		return batch{to: size}, true
 	case damaged > 0:
 		s.damage(of, errors.New("a checksum is wrong"))
 	}
-	return batch{records: records, of: of, to: from + int64(read)}, true
+	return batch{records: records, to: from + int64(read)}, true
 }
 
 // bytesOf reads some of a segment, over and over where the disk does not let it.
@@ -110,14 +109,12 @@ func (s *spool) damage(of *segment, err error) {
 	of.damaged = true
 }
 
-// acknowledge says that Kafka has a batch. The error is of noting it, and costs no more than producing it again.
+// acknowledge says that Kafka has the batch that was read last. The error is of noting it, and costs no more than producing it again.
 func (s *spool) acknowledge(b batch) error {
 	s.mu.Lock()
-	if len(s.segments) > 0 && s.segments[0] == b.of {
-		s.acknowledged = b.to
-		s.records -= len(b.records)
-		s.since = time.Now()
-	}
+	s.acknowledged = b.to
+	s.records -= len(b.records)
+	s.since = time.Now()
 	s.drop()
 	s.mu.Unlock()
 	return s.writePosition()

@@ -2,8 +2,10 @@ package capture
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 )
 
@@ -120,7 +123,19 @@ func TestSpoolGoesOnWhereKafkaAcknowledged(t *testing.T) {
 
 func TestSpoolWithoutAPositionIsReadFromItsBeginning(t *testing.T) {
 	t.Parallel()
-	for name, position := range map[string][]byte{"Empty": {}, "Torn": []byte("123"), "Wrong": make([]byte, 20)} {
+	at := func(number, offset uint64) []byte {
+		data := binary.BigEndian.AppendUint64(nil, number)
+		data = binary.BigEndian.AppendUint64(data, offset)
+		return binary.BigEndian.AppendUint32(data, crc32.Checksum(data, castagnoli))
+	}
+	// With another number all segments before it would be removed.
+	turned := at(1, uint64(len(segmentMagic)))
+	turned[7] = 9
+	header, frame := uint64(len(segmentMagic)), uint64(len(nth(0).frame()))
+	for name, position := range map[string][]byte{
+		"Empty": {}, "Torn": []byte("123"), "Wrong": make([]byte, 20), "Turned": turned, "Long": append(at(1, header+frame), 0),
+		"InTheMiddleOfARecord": at(1, header+frame+3), "BeyondTheEnd": at(1, 1<<40), "BeforeTheBeginning": at(1, 3), "OfAnEarlierSegment": at(0, header+frame),
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := openShelf(t, newMemoryFiles(), enough)
@@ -153,11 +168,14 @@ func TestTornTailIsCutAtTheLastWholeRecord(t *testing.T) {
 			require.NoError(t, files.write((&segment{number: 7}).file(), append(slices.Clone(whole[:cut]), tail...)))
 			after := openShelf(t, files, enough)
 			n := max(0, cut-len(segmentMagic)) / frame
+			require.EqualValues(t, n*frame, after.state().bytes, "what is cut off takes no room")
 			require.NoError(t, after.put(nth(100)), "it goes on")
 			if cut >= len(segmentMagic) {
 				after = after.again() // now it is not the last any more
 			}
 			require.Equal(t, append(numbered(0, n), nth(100)), after.rest(), "cut at %d, then %s", cut, name)
+			after.seal()
+			require.Zero(t, after.state().bytes, "all room is free again: cut at %d, then %s", cut, name)
 			if (cut-len(segmentMagic))%frame == 0 || tail == nil && cut >= len(segmentMagic) {
 				require.NotContains(t, after.log.String(), "set aside", "nothing is lost: cut at %d, then %s", cut, name)
 			}
@@ -196,6 +214,7 @@ func TestDamageIsSetAsideAndSaid(t *testing.T) {
 			}
 		}
 		require.Contains(t, after.log.String(), "set aside")
+		require.Positive(t, after.lost(lostDamaged))
 		require.Contains(t, files.names(t), damagedFile+".damaged")
 		require.NotContains(t, after.log.String(), clickA)
 	}
@@ -291,10 +310,14 @@ func TestDiskThatFailsDoesNotStopTheClicks(t *testing.T) {
 				time.Sleep(diskAgain)
 				require.NoError(t, s.put(nth(4)))
 				require.NoError(t, s.troubles.list()[2].Err)
+				for i := range s.segments[1:] {
+					require.Less(t, s.segments[i].number, s.segments[i+1].number, "a crash must not take one for the other")
+				}
 				require.Equal(t, numbered(0, 5), s.rest())
 				s.seal()
 				require.Zero(t, s.state().bytes)
 				require.Zero(t, s.inMemory)
+				require.NotContains(t, strings.Join(files.names(t), " "), segmentSuffix, "nor is a file left that was not finished")
 			})
 		})
 	}
@@ -336,11 +359,85 @@ func TestMemoryIsBoundedWhileTheDiskFails(t *testing.T) {
 	for n := 0; s.inMemory+200_000 < memoryBytes; n += 1000 {
 		require.ErrorIs(t, s.put(numbered(n, n+1000)...), errMemory)
 	}
+	held := s.state()
 	require.ErrorIs(t, s.put(numbered(0, 4000)...), errQueue)
-	require.Less(t, s.state().bytes, int64(memoryBytes))
+	require.Equal(t, held, s.state(), "what was not taken takes no room")
+	require.Equal(t, 4000.0, s.lost(lostQueue))
 	files.before = nil
 	require.NoError(t, s.close())
 	require.Contains(t, s.log.String(), "are lost with the process")
+	require.EqualValues(t, held.records, s.lost(lostStopped))
+}
+
+// lost is how many records that metric counts.
+func (s *shelf) lost(reason loss) float64 { return s.counted(s.metrics.lost[reason]) }
+
+func (s *shelf) counted(counter prometheus.Counter) float64 {
+	s.t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	require.NoError(s.t, registry.Register(counter))
+	families, err := registry.Gather()
+	require.NoError(s.t, err)
+	return families[0].GetMetric()[0].GetCounter().GetValue()
+}
+
+// Kafka has taken what the disk did not: there is room for more at once.
+func TestMemoryIsGivenBackWhenKafkaHasIt(t *testing.T) {
+	t.Parallel()
+	files := newMemoryFiles()
+	s := openShelf(t, files, enough)
+	files.before = func(operation string) error {
+		if operation == "write" {
+			return errors.New("no disk")
+		}
+		return nil
+	}
+	require.ErrorIs(t, s.put(numbered(0, 3)...), errMemory)
+	require.Equal(t, 3.0, s.counted(s.metrics.unspooled))
+	require.Equal(t, numbered(0, 3), s.rest())
+	require.Zero(t, s.inMemory)
+	require.Zero(t, s.state().bytes)
+}
+
+// However many come: since the first that waits, or since Kafka took the latest.
+func TestStuckIsSinceTheFirstThatWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := openShelf(t, newMemoryFiles(), enough)
+		first := time.Now()
+		require.NoError(t, s.put(nth(0)))
+		time.Sleep(time.Minute)
+		require.NoError(t, s.put(nth(1)))
+		require.Equal(t, first, s.state().since)
+		b, ok := s.read(t.Context())
+		require.True(t, ok)
+		require.NoError(t, s.put(nth(2)))
+		time.Sleep(time.Minute)
+		require.NoError(t, s.acknowledge(b))
+		require.Equal(t, time.Now(), s.state().since, "Kafka has taken some")
+		time.Sleep(time.Minute)
+		s = s.again()
+		require.Equal(t, time.Now(), s.state().since, "of an earlier run nobody knows since when")
+		s.rest()
+		require.Zero(t, s.state().since)
+	})
+}
+
+// A stop in good order notes how far Kafka is, also for a machine that is switched off right after it.
+func TestStopLeavesNothingToProduceAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		files := newMemoryFiles()
+		s := openShelf(t, files, enough)
+		require.NoError(t, s.put(numbered(0, 3)...))
+		b, ok := s.read(t.Context())
+		require.True(t, ok)
+		require.NoError(t, s.acknowledge(b))
+		require.NoError(t, s.put(nth(3)))
+		require.NoError(t, s.close())
+		crash := &memoryFiles{fs: files.fs.CrashClone(vfs.CrashCloneCfg{})}
+		require.Equal(t, []record{nth(3)}, openShelf(t, crash, enough).rest())
+	})
 }
 
 func TestFullSpoolRefusesUntilThereIsRoom(t *testing.T) {
@@ -352,6 +449,7 @@ func TestFullSpoolRefusesUntilThereIsRoom(t *testing.T) {
 	}
 	require.False(t, s.reserve(1000*len(nth(0).frame())))
 	s = s.again()
+	_ = s.lose(lostRoom, 1, errRoom)
 	require.False(t, s.reserve(1000*len(nth(0).frame())), "nor after a restart")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -360,6 +458,7 @@ func TestFullSpoolRefusesUntilThereIsRoom(t *testing.T) {
 		require.True(t, ok)
 		require.NoError(t, s.acknowledge(b))
 	}
+	require.NoError(t, s.troubles.list()[3].Err, "there is room")
 	require.NoError(t, s.put(nth(n)))
 	rest := s.rest()
 	require.Equal(t, nth(n), rest[len(rest)-1])
@@ -375,7 +474,7 @@ func TestSegmentThatCannotBeReadDoesNotBlockTheOthers(t *testing.T) {
 		require.NoError(t, s.put(nth(1)))
 		failures := 0
 		files.before = func(operation string) error {
-			if operation == "read" && failures < readTries {
+			if operation == "read" && s.lost(lostDamaged) == 0 {
 				failures++
 				return errors.New("bad sector")
 			}
@@ -383,9 +482,111 @@ func TestSegmentThatCannotBeReadDoesNotBlockTheOthers(t *testing.T) {
 		}
 		began := time.Now()
 		require.Equal(t, []record{nth(1)}, s.rest())
+		require.Equal(t, readTries, failures)
 		require.Equal(t, readTries*readAgain, time.Since(began))
+		require.Equal(t, 1.0, s.lost(lostDamaged))
 		require.Contains(t, s.log.String(), "set aside")
 	})
+}
+
+// Waiting does not bring back a file that somebody has removed.
+func TestSegmentThatIsGoneIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := openShelf(t, newMemoryFiles(), enough)
+		require.NoError(t, s.put(nth(0)))
+		s.seal()
+		require.NoError(t, s.put(nth(1)))
+		require.NoError(t, s.files.remove(s.segments[0].file()))
+		began := time.Now()
+		require.Equal(t, []record{nth(1)}, s.rest())
+		require.Equal(t, began, time.Now())
+		require.Equal(t, 1.0, s.lost(lostDamaged))
+	})
+}
+
+// What Kafka has is not produced again because a crash came before its file was removed.
+func TestSegmentThatKafkaHasIsRemovedAtTheStart(t *testing.T) {
+	t.Parallel()
+	files := newMemoryFiles()
+	s := openShelf(t, files, enough)
+	require.NoError(t, s.put(nth(0)))
+	first := s.segments[0].file()
+	content, err := files.read(first)
+	require.NoError(t, err)
+	s.seal()
+	require.NoError(t, s.put(nth(1)))
+	b, ok := s.read(t.Context())
+	require.True(t, ok)
+	require.NoError(t, s.acknowledge(b))
+	require.NoError(t, s.close())
+	require.NoError(t, files.write(first, content))
+	s = openShelf(t, files, enough)
+	require.NotContains(t, files.names(t), first)
+	require.Equal(t, []record{nth(1)}, s.rest())
+}
+
+// Only the last file may end in what a crash has torn.
+func TestSegmentWithoutABeginningIsDamage(t *testing.T) {
+	t.Parallel()
+	s := openShelf(t, newMemoryFiles(), enough)
+	require.NoError(t, s.put(nth(0)))
+	first := s.segments[0].file()
+	s.seal()
+	require.NoError(t, s.put(nth(1)))
+	require.NoError(t, s.close())
+	require.NoError(t, s.files.write(first, []byte(segmentMagic[:3])))
+	after := openShelf(t, s.files, enough)
+	require.Equal(t, []record{nth(1)}, after.rest())
+	require.Equal(t, 1.0, after.lost(lostDamaged))
+	require.Contains(t, s.files.names(t), first+".damaged")
+}
+
+// What is no segment stays where it is, whoever put it there.
+func TestFilesOfOthersAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	files := newMemoryFiles()
+	s := openShelf(t, files, enough)
+	require.NoError(t, s.put(nth(0)))
+	others := []string{"7.clicks", "notes.clicks", (&segment{number: 9}).file() + ".damaged", "notes.txt"}
+	for _, name := range others {
+		require.NoError(t, files.write(name, []byte("notes")))
+	}
+	s = s.again()
+	require.Equal(t, []record{nth(0)}, s.rest())
+	require.Subset(t, files.names(t), others)
+}
+
+// A start that failed can be made again without a new process.
+func TestSpoolThatCannotBeOpenedIsGivenUp(t *testing.T) {
+	t.Parallel()
+	files := newMemoryFiles()
+	openShelf(t, files, enough).spool.close()
+	for _, broken := range []string{"create", "sync"} {
+		files.before = func(operation string) error {
+			if operation == broken {
+				return errors.New("no disk")
+			}
+			return nil
+		}
+		log := slog.New(slog.DiscardHandler)
+		_, err := openSpool(files, enough, newMetrics(), newTroubles(log), log)
+		require.ErrorContains(t, err, "no disk")
+		files.before = nil
+		require.NoError(t, openShelf(t, files, enough).close())
+	}
+}
+
+// Neither the memory nor what Kafka is sent at once grows with the spool.
+func TestWhatIsReadAtOnceIsBounded(t *testing.T) {
+	t.Parallel()
+	s := openShelf(t, newMemoryFiles(), enough)
+	require.NoError(t, s.put(numbered(0, 5000)...))
+	b, ok := s.read(t.Context())
+	require.True(t, ok)
+	frame := len(nth(0).frame())
+	require.Len(t, b.records, batchBytes/frame)
+	require.Less(t, len(b.records), 5000)
 }
 
 func TestSpoolIsForOneProcess(t *testing.T) {

@@ -36,6 +36,14 @@ func TestEndpoint(t *testing.T) {
 		require.True(t, strings.Contains(response.Header.Get("Cache-Control"), "private"))
 	})
 
+	t.Run("BelievesTheShoppersAddressAndNotItsOwn", func(t *testing.T) {
+		t.Parallel()
+		response, _ := s.ask(t, http.MethodGet, "/click?cjevent="+click2, append(shown, "X-Original-URI: /?cjevent="+click)...)
+		require.Equal(t, click, cookieOf(t, response, "cje").Value)
+		response, _ = s.ask(t, http.MethodGet, "/click?cjevent="+click2, append(shown, "X-Original-URI: /")...)
+		require.Empty(t, response.Header["Set-Cookie"])
+	})
+
 	t.Run("SaysNothingWhereThereIsNothing", func(t *testing.T) {
 		t.Parallel()
 		for _, uri := range []string{"/", "/?x=1", "*", "", "/?cjevent=", "/?cjevent=" + strings.Repeat("a", 65), "http://[::1"} {

@@ -94,6 +94,10 @@ func TestForgetRefusesWhatNoEdgeWrites(t *testing.T) {
 	status, text := s.admin(t, http.MethodPost, "/sessions/forget", "Bearer "+token, `{"session":"s 1"}`)
 	require.Equal(t, http.StatusBadRequest, status, text)
 	require.NotContains(t, text, "s 1")
+	s.halt(t)
+	_, err := Forget(t.Context(), s.config, discard, "s 1", longest)
+	require.ErrorContains(t, err, "session")
+	require.NotContains(t, err.Error(), "s 1")
 }
 
 // broker is an address where Kafka is not reached until it comes back.

@@ -3,15 +3,20 @@ package edge
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
+	"net/netip"
 	"net/textproto"
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cjrelay/cjrelay/internal/config"
@@ -205,6 +210,30 @@ func TestProxyKeepsNothingBack(t *testing.T) {
 		require.False(t, events.Scan())
 	})
 
+	// Go's proxy would flush what has no length by itself.
+	t.Run("OfAPageWhoseLengthIsKnown", func(t *testing.T) {
+		t.Parallel()
+		next := make(chan struct{})
+		s := open(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "10")
+			_, _ = io.WriteString(w, "first")
+			_ = http.NewResponseController(w).Flush()
+			<-next
+			_, _ = io.WriteString(w, "later")
+		}))
+		response, err := shopper(t).Get(s.url("/?cjevent=" + click))
+		require.NoError(t, err)
+		defer response.Body.Close()
+		part := make([]byte, 5)
+		_, err = io.ReadFull(response.Body, part)
+		require.NoError(t, err)
+		require.Equal(t, "first", string(part))
+		close(next)
+		rest, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.Equal(t, "later", string(rest))
+	})
+
 	t.Run("OfAWebsocket", func(t *testing.T) {
 		t.Parallel()
 		s := open(t, http.HandlerFunc(echoProtocol))
@@ -275,5 +304,53 @@ func TestProxyBelievesForwardedHeadersOnlyOfTrustedProxies(t *testing.T) {
 			}
 			require.Equal(t, want, cookieOf(t, response, "cje").Domain, "the cookie is for the host that the shopper asked for")
 		})
+	}
+}
+
+// timeout is an error of a network that took too long.
+type timeout struct{}
+
+func (timeout) Error() string   { return "i/o timeout" }
+func (timeout) Timeout() bool   { return true }
+func (timeout) Temporary() bool { return true }
+
+func TestProxyTellsWhyThereIsNoPage(t *testing.T) {
+	t.Parallel()
+	log := &logText{}
+	p, err := newProxy(config.Capture{Upstream: "http://user:password@shop.internal:3000"}, slog.New(slog.NewTextHandler(log, nil)))
+	require.NoError(t, err)
+	t.Cleanup(p.close)
+	fail := func(ctx context.Context, err error) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		p.fail(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil), err)
+		require.Equal(t, "no-store", w.Header().Get("Cache-Control"), "no cache keeps it")
+		return w
+	}
+	failures := func() float64 {
+		registry := prometheus.NewPedanticRegistry()
+		require.NoError(t, registry.Register(p.failures))
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		return families[0].GetMetric()[0].GetCounter().GetValue()
+	}
+	require.Equal(t, http.StatusBadGateway, fail(t.Context(), io.ErrUnexpectedEOF).Code)
+	require.Equal(t, http.StatusGatewayTimeout, fail(t.Context(), fmt.Errorf("ask the shop: %w", timeout{})).Code)
+	require.Equal(t, 2.0, failures())
+	require.Equal(t, 1, strings.Count(log.String(), "does not answer"), "a shop that is down does not fill the log")
+	require.NotContains(t, log.String(), "password")
+	fail(canceled(t), context.Canceled)
+	require.Equal(t, 2.0, failures(), "a shopper who has gone says nothing about the shop")
+}
+
+func TestOnlyAddressesOfTheListAreTrusted(t *testing.T) {
+	t.Parallel()
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fe80::/10")}
+	for peer, want := range map[string]bool{
+		"10.1.2.3:1": true, "[::ffff:10.1.2.3]:1": true, "[fe80::1%eth0]:1": true, "11.0.0.1:1": false, "[2001:db8::1]:1": false, "@": false, "": false,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = peer
+		require.Equal(t, want, isTrusted(r, trusted), peer)
+		require.False(t, isTrusted(r, nil), peer)
 	}
 }

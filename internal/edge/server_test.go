@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -92,6 +93,49 @@ func TestServer(t *testing.T) {
 		require.Equal(t, int64(2), serial())
 	})
 
+	// Whoever renews a certificate replaces two files, one after the other.
+	t.Run("WaitsForTheKeyOfANewCertificate", func(t *testing.T) {
+		t.Parallel()
+		var files config.CaptureTLS
+		cfg := settings(t, nil)
+		withTLS(&cfg)
+		files = cfg.Capture.TLS
+		log := &logText{}
+		c, err := newCertificate(files.Cert, files.Key, slog.New(slog.NewTextHandler(log, nil)))
+		require.NoError(t, err)
+		first, err := c.get(nil)
+		require.NoError(t, err)
+		key, err := os.ReadFile(files.Key)
+		require.NoError(t, err)
+		writeCertificate(files, 2)
+		fits, err := os.ReadFile(files.Key)
+		require.NoError(t, err)
+		at := time.Now().Add(time.Minute)
+		replace := func(content []byte) {
+			at = at.Add(time.Minute)
+			require.NoError(t, os.WriteFile(files.Key, content, 0o600))
+			require.NoError(t, os.Chtimes(files.Key, at, at))
+		}
+		replace(key)
+		for range 3 {
+			now, err := c.get(nil)
+			require.NoError(t, err)
+			require.Same(t, first, now)
+		}
+		require.Equal(t, 1, strings.Count(log.String(), "cannot be used"), "said once, and not at every handshake")
+		replace(fits)
+		now, err := c.get(nil)
+		require.NoError(t, err)
+		require.NotSame(t, first, now)
+	})
+
+	t.Run("RefusesWhatIsOlderThanTLS12", func(t *testing.T) {
+		t.Parallel()
+		s := open(t, shop, withTLS)
+		_, err := tls.Dial("tcp", s.edge.Addr(), &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
+		require.ErrorContains(t, err, "protocol version")
+	})
+
 	t.Run("DoesNotSpeakHTTP2WithoutTLS", func(t *testing.T) {
 		t.Parallel()
 		s := open(t, shop)
@@ -110,6 +154,34 @@ func TestServer(t *testing.T) {
 		s := open(t, shop)
 		response, _ := s.ask(t, http.MethodGet, "/", "X-Long: "+strings.Repeat("x", 2*maxHeaderBytes))
 		require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, response.StatusCode)
+	})
+
+	t.Run("TakesLongHeaders", func(t *testing.T) {
+		t.Parallel()
+		s := open(t, shop)
+		response, _ := s.ask(t, http.MethodGet, "/", "X-Long: "+strings.Repeat("x", maxHeaderBytes-4<<10))
+		require.Equal(t, http.StatusOK, response.StatusCode)
+	})
+
+	// Clients that say half a request must not hold connections for ever, and uploads and streams take their time.
+	t.Run("BoundsHeadersAndNotBodies", func(t *testing.T) {
+		t.Parallel()
+		s := open(t, shop)
+		server := s.edge.server
+		require.Equal(t, readHeaderTimeout, server.ReadHeaderTimeout)
+		require.Equal(t, idleTimeout, server.IdleTimeout)
+		require.Zero(t, server.ReadTimeout)
+		require.Zero(t, server.WriteTimeout)
+	})
+
+	t.Run("SaysNothingOfWhoScansPorts", func(t *testing.T) {
+		t.Parallel()
+		log := &logText{}
+		lines := serverLog(slog.New(slog.NewTextHandler(log, nil)))
+		lines.Print("http: TLS handshake error from 203.0.113.7:1: EOF")
+		require.Empty(t, log.String())
+		lines.Print("http: Accept error: too many open files")
+		require.Contains(t, log.String(), "level=WARN")
 	})
 
 	t.Run("SaysWhichPortIsTaken", func(t *testing.T) {

@@ -75,10 +75,34 @@ func TestStop(t *testing.T) {
 			_, err := shopper(t).Get(s.url("/"))
 			return err != nil
 		})
+		status, _ := s.admin(t, http.MethodGet, "/livez", "", "")
+		require.Equal(t, http.StatusOK, status, "the admin port shows how it goes")
 		close(leave)
 		require.Equal(t, "page", <-pages)
 		s.halt(t)
 		require.Contains(t, s.clicks(t, 1)["s-1"], click)
+	})
+
+	t.Run("CutsRequestsThatDoNotEnd", func(t *testing.T) {
+		t.Parallel()
+		arrived := make(chan struct{})
+		s := open(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			close(arrived)
+			<-r.Context().Done()
+		}), func(c *config.Config) { c.Delivery.ShutdownGrace = 300 * time.Millisecond })
+		failed := make(chan error, 1)
+		go func() {
+			response, err := shopper(t).Get(s.url("/"))
+			if err == nil {
+				_, err = io.ReadAll(response.Body)
+				_ = response.Body.Close()
+			}
+			failed <- err
+		}()
+		<-arrived
+		s.halt(t)
+		require.Error(t, <-failed)
+		require.Contains(t, s.log.String(), "requests were cut off")
 	})
 
 	t.Run("CutsWebsockets", func(t *testing.T) {

@@ -37,4 +37,5 @@ func TestTopicThatIsMissingIsSaidAtTheStart(t *testing.T) {
 	t.Parallel()
 	s := open(t, http.NotFoundHandler(), func(c *config.Config) { c.Clicks.Topic = kafkatest.Name("missing") })
 	await(t, "it is said", func() bool { return strings.Contains(s.log.String(), "status=missing") })
+	require.NotContains(t, s.log.String(), "topic="+s.config.Orders.Topic, "the other topics are no business of the edge")
 }
