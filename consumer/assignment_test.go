@@ -295,6 +295,19 @@ func TestLostPartitionsKeepTheirLagAndTurnUnreadyOnFake(t *testing.T) {
 	})
 }
 
+func TestGroupHearsOfItsTimeoutsOnFake(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.readClicks(t)
+	joins := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, Group: b.config.Group, Observe: true, Count: -1, When: func(r kmsg.Request) bool {
+		join := r.(*kmsg.JoinGroupRequest)
+		return join.SessionTimeoutMillis == 10_000 && join.RebalanceTimeoutMillis == 30_000
+	}})
+	r := b.start(t)
+	eventually(t, func() bool { return r.partitions() == 1 }, "no assignment")
+	require.Positive(t, joins.Hits())
+}
+
 // How much work new partitions hold is known at once, not with the next sample.
 func TestLagOfNewPartitionsIsKnownAtOnceOnFake(t *testing.T) {
 	t.Parallel()

@@ -232,18 +232,44 @@ func TestWriteEndsWithItsPartitionOnFake(t *testing.T) {
 // The same where it waits to be made again, which it then never is.
 func TestWriteThatWaitsEndsWithItsPartitionOnFake(t *testing.T) {
 	t.Parallel()
+	for name, test := range map[string]struct {
+		value     string
+		topic     func(c Config) string
+		condition func(h *health) *condition
+	}{
+		"Outcome":    {order("ORD-0"), func(c Config) string { return c.OutcomesTopic }, func(h *health) *condition { return &h.outcomes }},
+		"DeadLetter": {"{", func(c Config) string { return c.DeadLetterTopic }, func(h *health) *condition { return &h.deadLetters }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, kafkatest.StartFake(t), 1)
+			b.readClicks(t)
+			b.config.Drain = 50 * time.Millisecond
+			b.config.BackoffInitial, b.config.BackoffMax = 1000*time.Hour, 1000*time.Hour
+			b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: test.topic(b.config), Err: kerr.TopicAuthorizationFailed, Count: 1})
+			b.confirm(t, 0, test.value)
+			r := b.start(t)
+			trouble := test.condition(&r.health)
+			eventually(t, func() bool { return trouble.current() != nil }, "the write does not fail")
+			r.halt(t)
+			require.EqualValues(t, 0, b.committed(t, 0))
+			require.Empty(t, b.outcomes(t))
+			require.Empty(t, b.Read(t, b.config.DeadLetterTopic))
+			require.NoError(t, trouble.current(), "nobody is in the trouble any more")
+		})
+	}
+}
+
+// One replica alone may be lost, and what it says is durable with it.
+func TestAllReplicasMustHaveWhatIsWrittenOnFake(t *testing.T) {
+	t.Parallel()
 	b := setup(t, kafkatest.StartFake(t), 1)
 	b.readClicks(t)
-	b.config.Drain = 50 * time.Millisecond
-	b.config.BackoffInitial, b.config.BackoffMax = 1000*time.Hour, 1000*time.Hour
-	b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: b.config.OutcomesTopic, Err: kerr.TopicAuthorizationFailed, Count: 1})
-	b.confirm(t, 0, order("ORD-0"))
-	r := b.start(t)
-	eventually(t, func() bool { return r.health.outcomes.current() != nil }, "the write does not fail")
-	r.halt(t)
-	require.EqualValues(t, 0, b.committed(t, 0))
-	require.Empty(t, b.outcomes(t))
-	require.NoError(t, r.health.outcomes.current(), "nobody is in the trouble any more")
+	b.confirm(t, 0, order("ORD-0"), "{")
+	weak := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Observe: true, Count: -1, When: func(r kmsg.Request) bool { return r.(*kmsg.ProduceRequest).Acks != -1 }})
+	b.start(t)
+	b.requireCommitted(t, 0, 2)
+	require.Zero(t, weak.Hits())
 }
 
 // As many dead letters as there may be orders wait to be written, and the outcome of each is written once it is.

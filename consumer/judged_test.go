@@ -49,6 +49,23 @@ func TestRejectionsOfEverythingAreHeldUntilTheCauseIsGone(t *testing.T) {
 	eventually(t, func() bool { return r.bounds.orders() == 0 }, "an order is left")
 }
 
+// An order is a sample of each stage that it passes, and of no other.
+func TestOrdersAreSamplesOfTheStagesTheyPass(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 1)
+	b.visit(t)
+	b.readClicks(t)
+	b.confirm(t, 0, order("carried"), joined("s-good")("joined"), joined("s-unknown")("missed"))
+	r := b.start(t)
+	b.requireCommitted(t, 0, 3)
+	samples := map[stage]int{}
+	for _, at := range stages {
+		samples[at] = r.rules[at].state().Latest
+	}
+	require.Equal(t, map[stage]int{stageDecode: 3, stagePartition: 2, stageBuild: 2, stageCJ: 2}, samples)
+	require.NotEmpty(t, b.outcomes(t)["joined"].QuerySHA256)
+}
+
 // Whoever sends rejected orders again is likely to see them rejected again: that says nothing about the set-up.
 func TestRedrivenOrdersAreNoSamples(t *testing.T) {
 	t.Parallel()

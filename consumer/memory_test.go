@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -136,6 +137,29 @@ func TestMemoryForgetsWhatStaysAway(t *testing.T) {
 	m.durable(0, memoryLimit)
 	_, known = m.recall(0, memoryLimit)
 	require.True(t, known, "there is room again")
+}
+
+// The consumer itself says which partitions are its own.
+func TestMemoryOfARunningConsumerAgesOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1)
+		r := b.start(t)
+		eventually(t, func() bool { return r.partitions() == 1 }, "no partition")
+		old := time.Now().Add(-memoryAge)
+		for partition := range int32(2) {
+			r.memory.durable(partition, 7)
+			r.memory.mu.Lock()
+			r.memory.partitions[partition].away = old
+			r.memory.mu.Unlock()
+		}
+		time.Sleep(2 * sampleEvery)
+		_, known := r.memory.recall(0, 7)
+		require.True(t, known)
+		_, known = r.memory.recall(1, 7)
+		require.False(t, known)
+		r.halt(t)
+	})
 }
 
 // What the group has is never read again: it would take the room of what is not committed.

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/cjrelay/cjrelay/breaker"
 	"github.com/cjrelay/cjrelay/internal/kafkatest"
 	"github.com/cjrelay/cjrelay/postback"
 	"github.com/cjrelay/cjrelay/schema"
@@ -36,6 +37,106 @@ func TestTrial(t *testing.T) {
 	require.True(t, fail(100, 7*time.Second, flowing))
 	require.False(t, fail(1000, time.Minute, standing), "CJ takes nobody: it is not the order")
 	require.False(t, fail(1000, time.Minute, func(n int) int64 { return min(int64(n), 500) }), "CJ has ceased to take others")
+
+	var tried trial
+	for _, taken := range []int64{3, 3} {
+		tried.note(taken)
+		require.False(t, tried.alone)
+	}
+	for _, taken := range []int64{4, 4} {
+		tried.note(taken)
+		require.True(t, tried.alone, "once CJ took others it is known for good")
+	}
+}
+
+// waitingAt are orders of one partition that wait, as after a failure.
+func waitingAt(l *life, offsets ...int64) map[int64]*passage {
+	for _, record := range records(offsets...) {
+		record.Timestamp = time.Now().Add(-1000 * time.Hour) // a replayed one
+		p := newPassage(l, record, nil)
+		l.tracker.admit(record.Offset)
+		l.passages[record.Offset] = p
+		l.underWay.Add(1)
+		l.consumer.bounds.add(size(record))
+		p.fails.Store(true)
+		p.hands.Store(waiting)
+	}
+	return l.passages
+}
+
+func TestOrdersDoneAboveTheOldestNearTheirBound(t *testing.T) {
+	t.Parallel()
+	c, l := still(t)
+	c.aheadLimit = 10
+	all := waitingAt(l, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
+	oldest, last := all[0], all[9]
+	for offset := range int64(8) {
+		require.False(t, oldest.holdsUpOthers(), "%d of ten are done", offset)
+		l.complete(all[1+offset], true)
+	}
+	require.True(t, oldest.holdsUpOthers())
+	require.False(t, last.holdsUpOthers(), "it holds up nobody")
+
+	_, l = still(t)
+	oldest = waitingAt(l, 0)[0]
+	l.noteCommitted(position{metadata: strings.Repeat("x", metadataNear-1)})
+	require.False(t, oldest.holdsUpOthers())
+	l.noteCommitted(position{metadata: strings.Repeat("x", metadataNear)})
+	require.True(t, oldest.holdsUpOthers())
+}
+
+// An open circuit parks nothing, and an order that only waits is not to blame.
+func TestNothingIsParkedWithoutItsFault(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]func(t *testing.T, c *Consumer, l *life, oldest *passage){
+		"TheOldestOneWhileTheCircuitIsOpen": func(t *testing.T, c *Consumer, l *life, _ *passage) {
+			openNow(t, c.config.Breaker)
+			l.parkOldest()
+		},
+		"TheOldestOneThatHasNotFailed": func(_ *testing.T, _ *Consumer, l *life, oldest *passage) {
+			oldest.fails.Store(false)
+			l.parkOldest()
+		},
+		"OneThatFailsWhileTheCircuitIsOpen": func(t *testing.T, c *Consumer, _ *life, oldest *passage) {
+			openNow(t, c.config.Breaker)
+			require.False(t, oldest.parksAfterFailure(errAway))
+		},
+		"OneWhoseRetentionEndsWhileTheCircuitIsOpen": func(t *testing.T, c *Consumer, l *life, _ *passage) {
+			c.retention.known.Store(int64(time.Hour))
+			openNow(t, c.config.Breaker)
+			l.parkBeforeRetention(time.Now().Add(time.Hour))
+		},
+		"OneThatTheTopicKeepsForEver": func(_ *testing.T, _ *Consumer, l *life, _ *passage) {
+			l.parkBeforeRetention(time.Now().Add(10_000 * time.Hour))
+		},
+		"AnOldOneThatWasReadNotLongAgo": func(_ *testing.T, c *Consumer, l *life, oldest *passage) {
+			c.retention.known.Store(int64(time.Hour))
+			l.parkBeforeRetention(oldest.arrived.Add(54*time.Minute - 1))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, l := still(t)
+			c.aheadLimit = 2
+			all := waitingAt(l, 0, 1, 2)
+			oldest := all[0]
+			l.complete(all[1], true)
+			l.complete(all[2], true)
+			require.True(t, l.crowded())
+			test(t, c, l, oldest)
+			require.Equal(t, waiting, oldest.hands.Load())
+		})
+	}
+}
+
+// openNow makes a circuit open.
+func openNow(t *testing.T, gate *breaker.Gate) {
+	t.Helper()
+	for i := 0; gate.State() == breaker.Closed; i++ {
+		permit, err := gate.Acquire(t.Context(), fmt.Sprint("outage-", i))
+		require.NoError(t, err)
+		permit.Done(breaker.Failed)
+	}
 }
 
 // failing makes CJ fail the orders whose id begins with "bad".

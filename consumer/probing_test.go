@@ -286,3 +286,46 @@ func TestOrdersThatComeAreCountedForASecondAtMost(t *testing.T) {
 		require.Zero(t, c.orders(), "once each")
 	})
 }
+
+// A half-open circuit reads as many orders as it lacks for its probes: more would stand in its way when it opens again.
+func TestHalfOpenCircuitReadsAsManyAsItLacks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, l := undecided(t)
+		c.bounds = newBounds(10, 1000)
+		c.config.Breaker = breaker.New(breaker.Config{ConsecutiveOrders: 2, Open: time.Second})
+		require.Equal(t, 10, c.room(t.Context()))
+		openNow(t, c.config.Breaker)
+		require.Equal(t, 3, c.room(t.Context()))
+		time.Sleep(time.Second + time.Nanosecond)
+		require.Equal(t, breaker.HalfOpen, c.config.Breaker.State())
+		c.queue.put(&passage{})
+		require.Equal(t, 2, c.room(t.Context()))
+		l.admit(records(0), nil)
+		require.Equal(t, 1, c.room(t.Context()), "what was just read is on its way")
+		c.queue.put(&passage{})
+		began := time.Now()
+		require.Equal(t, 1, c.room(t.Context()), "that one waits for the registry now, and cannot be counted on")
+		require.LessOrEqual(t, time.Since(began), 2*time.Second, "it looks once a second")
+		c.queue.put(&passage{})
+		enough, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		require.Zero(t, c.room(enough))
+	})
+}
+
+// What a revoke or a stop cancels says nothing about CJ.
+func TestCancelledAttemptsDoNotOpenTheCircuit(t *testing.T) {
+	t.Parallel()
+	c, l := still(t)
+	c.config.Breaker = breaker.New(breaker.Config{ConsecutiveOrders: 2})
+	sender := newCJ()
+	sender.always(postback.Answer{Class: postback.Cancelled})
+	c.config.Sender = sender
+	for _, p := range waitingAt(l, 0, 1, 2, 3) {
+		require.True(t, p.claim())
+		p.attempt()
+	}
+	require.Equal(t, 4, sender.total())
+	require.Equal(t, breaker.Closed, c.config.Breaker.State())
+}

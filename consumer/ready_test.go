@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +10,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/cjrelay/cjrelay/breaker"
+	"github.com/cjrelay/cjrelay/internal/kafkatest"
+	"github.com/cjrelay/cjrelay/postback"
 )
 
 // A start that goes well warns of nothing, though the group has to be joined first. One that does not is said.
@@ -31,4 +36,75 @@ func TestLogSaysWhatKeepsAStartFromBeingReadyOnFake(t *testing.T) {
 		require.Equal(t, 1, b.log.count(`msg="ready again" check=group`))
 		r.halt(t)
 	})
+}
+
+// Each trouble is said, when it has lasted, by the check of its name alone.
+func TestEveryTroubleIsACheck(t *testing.T) {
+	t.Parallel()
+	lasted := func(trouble *condition) { trouble.err, trouble.since = errAway, time.Now().Add(-lasting) }
+	troubles := map[string]func(c *Consumer){
+		"kafka":        func(c *Consumer) { lasted(&c.health.kafka) },
+		"group":        func(c *Consumer) { lasted(&c.health.group) },
+		"registry":     func(c *Consumer) { lasted(&c.health.registry) },
+		"endpoint":     func(c *Consumer) { lasted(&c.health.endpoint) },
+		"outcomes":     func(c *Consumer) { lasted(&c.health.outcomes) },
+		"dead_letters": func(c *Consumer) { lasted(&c.health.deadLetters) },
+		"commits":      func(c *Consumer) { lasted(&c.health.commits) },
+		"sending":      func(c *Consumer) { c.HoldSending() },
+		"offsets":      func(c *Consumer) { c.stopped[0] = errAway },
+		"progress":     func(c *Consumer) { c.stalled = 1 },
+	}
+	for _, at := range stages {
+		troubles[string(at)] = func(c *Consumer) {
+			for i := range c.config.MassSamples {
+				c.rules[at].rejected(&suspect{key: strconv.Itoa(i), again: func() {}, goes: func() {}}, errAway)
+			}
+			c.rules[at].stop() // or its timer would outlive the test
+		}
+	}
+	for name, trouble := range troubles {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, kafkatest.StartFake(t), 1)
+			c := New(b.config)
+			c.member.Store(true)
+			trouble(c)
+			require.Error(t, c.check(t, "clicks"), "nobody reads them here")
+			for _, check := range c.Ready() {
+				if check.Name != "clicks" {
+					require.Equal(t, check.Name == name, check.Err != nil, "%s: %v", check.Name, check.Err)
+				}
+			}
+			b.table.Close()
+		})
+	}
+}
+
+// A wrong endpoint or set-up is said when it lasts. That CJ is down as well does not mend it; an answer about an order does.
+func TestWrongSetupTurnsUnreadyAndOpensTheCircuitOnFake(t *testing.T) {
+	t.Parallel()
+	for name, mended := range map[string]postback.Answer{"Acknowledged": acknowledged, "Rejected": rejected} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := setupVirtual(t, 1)
+				b.config.Breaker = breaker.New(breaker.Config{ConsecutiveOrders: 5, Open: 5 * time.Second})
+				b.cj.always(wrongSetup)
+				b.confirm(t, 0, b.pastOrders(10)...)
+				r := b.start(t)
+				b.awaitState(t, breaker.Open)
+				require.NoError(t, r.check(t, "endpoint"), "it may be over in a moment")
+				time.Sleep(2 * lasting)
+				require.ErrorContains(t, r.check(t, "endpoint"), "404 Not Found")
+				b.cj.always(unavailable)
+				time.Sleep(time.Minute)
+				require.ErrorContains(t, r.check(t, "endpoint"), "404 Not Found")
+				require.Empty(t, b.Read(t, b.config.DeadLetterTopic))
+				b.cj.always(mended)
+				time.Sleep(time.Minute)
+				require.NoError(t, r.check(t, "endpoint"))
+				r.halt(t)
+			})
+		})
+	}
 }

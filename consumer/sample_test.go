@@ -252,3 +252,23 @@ func TestMetricsOfARunningConsumer(t *testing.T) {
 		require.Contains(t, lines, line)
 	}
 }
+
+func TestMetricsSayWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	c, l := still(t)
+	c.retention.known.Store(int64(time.Hour))
+	l.passages[5] = newPassage(l, &kgo.Record{Offset: 5, Timestamp: time.Now().Add(time.Hour)}, nil) // by a clock that is ahead
+	l.tracker.admit(5)
+	openNow(t, c.config.Breaker)
+	c.pauses.all(PauseBreaker, true)
+	c.pauses.pause(l, PauseOffsets)
+	c.stalled, c.open = 3, map[int32]openTransaction{0: {behind: 7}}
+	c.rules[stageBuild].rejected(&suspect{key: "order", redriven: true}, errAway)
+	c.rules[stageBuild].stop()
+	lines := series(t, c)
+	require.Subset(t, lines, []string{
+		"cjrelay_breaker_state 2", `cjrelay_paused{reason="breaker"} 1`, `cjrelay_paused{reason="offsets"} 1`, `cjrelay_paused{reason="registry"} 0`,
+		"cjrelay_stalled_partitions 3", "cjrelay_open_transaction_offsets 7", "cjrelay_oldest_unacked_seconds 0",
+		`cjrelay_held_orders{stage="build"} 1`, `cjrelay_held_orders{stage="cj"} 0`,
+	})
+}
