@@ -15,6 +15,7 @@ import (
 	"net/textproto"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -340,6 +341,14 @@ func TestProxyTellsWhyThereIsNoPage(t *testing.T) {
 	require.NotContains(t, log.String(), "password")
 	fail(canceled(t), context.Canceled)
 	require.Equal(t, 2.0, failures(), "a shopper who has gone says nothing about the shop")
+}
+
+func TestShopIsAskedOnConnectionsThatItStillHas(t *testing.T) {
+	t.Parallel()
+	transport := newTransport()
+	require.Positive(t, transport.IdleConnTimeout)
+	require.Less(t, transport.IdleConnTimeout, 2*time.Second, "gunicorn closes after two, and a POST on such a connection is lost")
+	require.Nil(t, transport.Proxy, "the shop is next door, whatever HTTP_PROXY says")
 }
 
 func TestOnlyAddressesOfTheListAreTrusted(t *testing.T) {

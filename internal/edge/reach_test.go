@@ -3,14 +3,21 @@ package edge
 import (
 	"context"
 	"errors"
+	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/cjrelay/cjrelay/console"
+	"github.com/cjrelay/cjrelay/internal/config"
+	"github.com/cjrelay/cjrelay/internal/kafkatest"
 )
 
 func TestReachFollowsKafka(t *testing.T) {
@@ -70,4 +77,21 @@ func TestTroublesShowWhetherKafkaAnswers(t *testing.T) {
 	away := errors.New("connection refused")
 	e.reach.set(away)
 	require.Equal(t, append([]console.Check{{Name: "kafka", Err: away}}, well[1:]...), e.troubles())
+}
+
+// Kafka answers and does not take clicks: readiness shows what the capture knows.
+func TestTroublesShowWhyKafkaTakesNoClicks(t *testing.T) {
+	t.Parallel()
+	kafka := kafkatest.StartFake(t)
+	kafka.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.TopicAuthorizationFailed, Count: -1})
+	s := open(t, http.NotFoundHandler(), func(c *config.Config) {
+		c.Kafka.Brokers = kafka.Brokers
+		c.Clicks.Topic = kafka.Topic(t, "cjevent", 1, nil)
+		c.Delivery.ShutdownGrace = 300 * time.Millisecond
+	})
+	s.ask(t, http.MethodGet, "/?cjevent="+click)
+	await(t, "it is shown", func() bool {
+		status, text := s.admin(t, http.MethodGet, "/readyz?verbose", "", "")
+		return status == http.StatusOK && strings.Contains(text, "[!] kafka: ") && strings.Contains(text, "TOPIC_AUTHORIZATION_FAILED")
+	})
 }
