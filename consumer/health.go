@@ -30,7 +30,9 @@ type health struct {
 type condition struct {
 	mu    sync.Mutex
 	since time.Time
-	err   error
+	// last is when it was last said to be there.
+	last time.Time
+	err  error
 	// orders is how many are in it, where they are counted.
 	orders int
 }
@@ -60,7 +62,16 @@ func (c *condition) trouble(err error) {
 	if c.err == nil {
 		c.since = time.Now()
 	}
-	c.err = err
+	c.err, c.last = err, time.Now()
+}
+
+// fade ends a trouble that nobody has spoken of for so long.
+func (c *condition) fade(after time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.last) >= after {
+		c.err = nil
+	}
 }
 
 // over notes that it has ended.

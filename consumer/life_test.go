@@ -236,3 +236,33 @@ func TestOrderThatWasGivenUpIsNotSent(t *testing.T) {
 	p.decided(goes)
 	require.Zero(t, c.queue.ready())
 }
+
+// Whatever an order ended as, its offset is done only when that is written.
+func TestOrderWhoseEndIsNotDurableStaysPending(t *testing.T) {
+	t.Parallel()
+	for kind, reasons := range schema.Reasons {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			c, l := still(t)
+			c.config.OutcomesTopic, c.config.DeadLetterTopic = "outcomes", "dlq"
+			c.journal = &journal{consumer: c, client: idle(t)} // which reaches no broker
+			p := waitingAt(l, 0)[0]
+			require.True(t, p.claim())
+			p.conclude(kind, reasons[0], errAway)
+			require.Equal(t, 1, l.standing().Pending)
+			l.kill()
+			l.underWay.Wait()
+			require.Equal(t, 1, l.standing().Pending)
+			at, _ := l.committable(false)
+			require.Zero(t, at.offset)
+		})
+	}
+}
+
+func TestTroubleWithReadingIsOverWithTheNextPoll(t *testing.T) {
+	t.Parallel()
+	c, _ := still(t)
+	c.health.group.trouble(errAway)
+	require.False(t, c.noteErrors(t.Context(), nil))
+	require.NoError(t, c.health.group.current())
+}

@@ -129,6 +129,8 @@ func TestEveryEndingCompletesItsOffset(t *testing.T) {
 		require.Equal(t, ending.kind, outcome.Outcome, "%s", ending.reason)
 		require.Equal(t, ending.reason, outcome.Reason)
 		require.Equal(t, b.config.Group, outcome.Group)
+		unreadable := ending.reason == schema.ReasonMalformed || ending.reason == schema.ReasonUnknownSchema
+		require.Equal(t, unreadable, outcome.OrderID == "", "%s", ending.reason)
 		require.EqualValues(t, 1, testutil.ToFloat64(r.metrics.outcomes.WithLabelValues(string(ending.kind), string(ending.reason))), "%s", ending.reason)
 		sent := ending.kind == schema.Acknowledged || ending.reason == schema.ReasonRejected
 		require.Equal(t, sent, outcome.Attempts == 1, "%s", ending.reason)

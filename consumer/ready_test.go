@@ -108,3 +108,19 @@ func TestWrongSetupTurnsUnreadyAndOpensTheCircuitOnFake(t *testing.T) {
 		})
 	}
 }
+
+// The client's last word of a trouble may be read after the trouble has ended, and no order comes to show that.
+func TestTroubleWithTheGroupFadesOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1)
+		r := b.start(t)
+		eventually(t, func() bool { return r.partitions() == 1 }, "no partition")
+		r.health.group.trouble(errAway)
+		time.Sleep(groupFades / 2)
+		require.ErrorIs(t, r.health.group.current(), errAway)
+		time.Sleep(groupFades/2 + 2*sampleEvery)
+		require.NoError(t, r.health.group.current())
+		r.halt(t)
+	})
+}

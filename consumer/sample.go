@@ -13,6 +13,9 @@ const (
 	sampleEvery = 2 * time.Second
 	// sampleTimeout is how long the listing may take: a broker that is frozen answers nothing, not even an error.
 	sampleTimeout = 5 * time.Second
+	// groupFades is when a trouble with the group is over that no poll tells any more: the client tells it again every
+	// few seconds. Its last word may be read only after the group was joined, and on a quiet topic no other poll follows.
+	groupFades = 20 * time.Second
 	// stallAfter is how long a partition with work may go without progress, when nothing pauses it, before
 	// it is called stalled.
 	stallAfter = 2 * time.Minute
@@ -36,6 +39,7 @@ func (c *Consumer) sampleLoop(ctx context.Context) error {
 			l.parkOldest()
 			l.parkBeforeRetention(time.Now())
 		}
+		c.health.group.fade(groupFades)
 		c.memory.age(func(partition int32) bool { return c.life(partition) != nil }, time.Now())
 		c.logReadiness(time.Since(start))
 		select {

@@ -11,7 +11,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/cjrelay/cjrelay/breaker"
 	"github.com/cjrelay/cjrelay/internal/kafkatest"
@@ -271,4 +274,77 @@ func TestMetricsSayWhatIsWrong(t *testing.T) {
 		"cjrelay_stalled_partitions 3", "cjrelay_open_transaction_offsets 7", "cjrelay_oldest_unacked_seconds 0",
 		`cjrelay_held_orders{stage="build"} 1`, `cjrelay_held_orders{stage="cj"} 0`,
 	})
+}
+
+// What the mass rule holds has a check of its own.
+func TestHeldOrdersAreNoStall(t *testing.T) {
+	t.Parallel()
+	c, l := still(t)
+	l.tracker.admit(0)
+	l.held.hold(1)
+	require.Zero(t, c.stalls(time.Now().Add(time.Hour)))
+	l.held.letGo(1)
+	require.Zero(t, c.stalls(time.Now().Add(time.Hour)), "its time starts now")
+	require.Equal(t, 1, c.stalls(time.Now().Add(time.Hour+stallAfter+time.Second)))
+}
+
+func TestBrokersThatDoNotAnswerAreSaidOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1)
+		r := b.start(t)
+		time.Sleep(lasting)
+		require.NoError(t, r.check(t, "kafka"))
+		away := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Topic: b.config.Topic, Err: kerr.UnknownServerError, Count: -1})
+		time.Sleep(2 * lasting)
+		require.ErrorContains(t, r.check(t, "kafka"), "the brokers do not answer")
+		away.Remove()
+		time.Sleep(lasting)
+		require.NoError(t, r.check(t, "kafka"))
+		r.halt(t)
+	})
+}
+
+// Partitions come and go, and with them the room of each. The sampling looks for that.
+func TestHeldOrdersOfMorePartitionsHaveLessRoomOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1)
+		r := b.start(t)
+		eventually(t, func() bool { return r.partitions() == 1 }, "no partition")
+		l := r.life(0)
+		l.mu.Lock()
+		l.held.orders = shareOf(b.config, 1).orders - 1
+		l.mu.Unlock()
+		time.Sleep(2 * sampleEvery)
+		require.Empty(t, r.pausedFor())
+		r.Consumer.partitions.Store(4)
+		time.Sleep(2 * sampleEvery)
+		require.True(t, r.pausedFor()[PauseMassRule])
+		r.halt(t)
+	})
+}
+
+// One order that never ends holds the commit, while all others flow.
+func TestCommitThatStandsStillIsAStall(t *testing.T) {
+	t.Parallel()
+	c, l := still(t)
+	l.tracker.admit(0)
+	now := l.advanced
+	l.moved = now.Add(commitStallAfter)
+	require.Zero(t, c.stalls(now.Add(commitStallAfter)))
+	require.Equal(t, 1, c.stalls(now.Add(commitStallAfter+time.Second)))
+}
+
+func TestOldestOrderIsThatOfAllPartitions(t *testing.T) {
+	t.Parallel()
+	c, l := still(t)
+	other := newLife(c, 1)
+	t.Cleanup(other.end)
+	c.lives[1] = other
+	for hour, one := range []*life{l, other} {
+		one.tracker.admit(0)
+		one.passages[0] = newPassage(one, &kgo.Record{Timestamp: noon.Add(time.Duration(hour) * time.Hour)}, nil)
+	}
+	require.Equal(t, noon, c.Lag().Oldest)
 }

@@ -179,3 +179,13 @@ func TestAnOutageIsOneTurnHoweverLong(t *testing.T) {
 	require.Equal(t, []breaker.State{breaker.Closed, breaker.Open, breaker.HalfOpen, breaker.Closed}, states)
 	require.Equal(t, 1000, circuit.all(breaker.Closed)[1].FailedProbes)
 }
+
+func TestTurnsOfTheCircuitAreBounded(t *testing.T) {
+	t.Parallel()
+	var circuit turns
+	for range turnsKept {
+		circuit.note(breaker.Closed)
+		circuit.note(breaker.Open)
+	}
+	require.Len(t, circuit.all(breaker.Open), turnsKept)
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -34,4 +35,25 @@ func TestTransactionThatDoesNotEndIsAStallOnFake(t *testing.T) {
 		require.Zero(t, r.heldByTransactions())
 		require.NoError(t, r.check(t, "progress"))
 	})
+}
+
+// Where one transaction follows the other there is always one open. What counts is whether the partition moves on.
+func TestTransactionsThatFollowEachOtherAreNoStall(t *testing.T) {
+	t.Parallel()
+	c, _ := still(t)
+	note := func(stable, written int64, now time.Time) {
+		at := func(offset int64) kadm.ListedOffsets {
+			return kadm.ListedOffsets{"orders": {0: {Topic: "orders", Offset: offset}}}
+		}
+		c.noteOpen(at(stable), at(written), now)
+	}
+	note(5, 8, noon)
+	note(5, 9, noon.Add(openTooLong))
+	require.Empty(t, c.hanging(noon.Add(openTooLong)))
+	require.Len(t, c.hanging(noon.Add(openTooLong+time.Second)), 1)
+	require.EqualValues(t, 4, c.heldByTransactions())
+	note(6, 9, noon.Add(openTooLong+time.Second))
+	require.Empty(t, c.hanging(noon.Add(2*openTooLong)))
+	note(9, 9, noon.Add(2*openTooLong))
+	require.Zero(t, c.heldByTransactions())
 }
