@@ -49,7 +49,8 @@ type Config struct {
 	// Actions are what POST /actions/… does, by what follows in the path: sending/hold, held/{stage}/stop. Without
 	// Token they are off.
 	Actions map[string]Action
-	// Log has a line for every action, with who asked for it. It is needed where there are Actions.
+	// Log has a line for every action, with who asked for it. It is needed where there are Actions. What net/http
+	// itself has to say of a request goes there, too.
 	Log *slog.Logger
 	// Relay is what the page shows. Without one there is no page.
 	Relay Relay
@@ -98,6 +99,9 @@ func newServer(config Config, listener net.Listener) *Server {
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
+	}
+	if config.Log != nil {
+		s.server.ErrorLog = slog.NewLogLogger(config.Log.Handler(), slog.LevelWarn)
 	}
 	s.server.RegisterOnShutdown(func() { close(s.stopping) })
 	return s

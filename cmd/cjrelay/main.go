@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"io"
+	"log"
 	"os"
 )
 
@@ -16,5 +17,7 @@ type stdio struct {
 func main() {
 	ctx, stop := untilSignal(context.Background())
 	defer stop()
+	// net/http's client writes into the standard logger what a server sends unasked, be it the order's own query.
+	log.SetOutput(io.Discard)
 	os.Exit(execute(ctx, os.Args[1:], &stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }

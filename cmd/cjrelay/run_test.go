@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -29,8 +30,8 @@ type process struct {
 	admin string
 }
 
-// runs starts a relay between a Kafka and a CJ, waits until it has its partition, and gives it one order.
-func runs(t *testing.T, kafka *kafkatest.Cluster, cj *cjtest.Server) *process {
+// runs starts a relay between a Kafka and a CJ at that endpoint, waits until it has its partition, and gives it one order.
+func runs(t *testing.T, kafka *kafkatest.Cluster, endpoint string) *process {
 	t.Helper()
 	topic := map[string]string{}
 	for role, settings := range map[string]map[string]string{
@@ -47,7 +48,7 @@ dead_letter: {topic: %s}
 outcomes: {topic: %s}
 cj: {endpoint: %q, enterprise_id: "1234567", actions: {sale: "398210"}}
 admin: {listen: "127.0.0.1:0"}
-`, kafka.Brokers[0], topic["orders"], kafkatest.Name("group"), topic["clicks"], t.TempDir(), topic["dlq"], topic["outcomes"], cj.Endpoint()), 0o600))
+`, kafka.Brokers[0], topic["orders"], kafkatest.Name("group"), topic["clicks"], t.TempDir(), topic["dlq"], topic["outcomes"], endpoint), 0o600))
 
 	p := &process{Cmd: program(t, "run", "--config", configuration)}
 	stderr, err := p.StderrPipe()
@@ -85,7 +86,7 @@ func TestRunDeliversAndStopsWithZeroOnTheFirstSignal(t *testing.T) {
 	kafka, cj := kafkatest.Start(t), newCJ(t)
 	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
 		cj.Reset()
-		p := runs(t, kafka, cj)
+		p := runs(t, kafka, cj.Endpoint())
 		require.NoError(t, cj.Wait(t.Context(), 1))
 		require.Empty(t, cj.Received()[0].Problems)
 		// Its order brings its own click, and may have gone before the click table was restored.
@@ -104,12 +105,48 @@ func TestRunStopsAtOnceOnTheSecondSignal(t *testing.T) {
 	rules, err := cjtest.ParseScript("hang")
 	require.NoError(t, err)
 	kafka, cj := kafkatest.Start(t), newCJ(t, cjtest.WithScript(rules...))
-	p := runs(t, kafka, cj)
+	p := runs(t, kafka, cj.Endpoint())
 	require.NoError(t, cj.Wait(t.Context(), 1), "an order hangs at CJ, so that the drain takes its time")
 	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 	await(t, p.log, "stopping")
 	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, exitInterrupted, p.exit())
+}
+
+// Whoever answers in CJ's place may repeat the query behind an answer that has no body. It is in no log then.
+func TestRunShowsNothingThatComesUnasked(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	answered := make(chan struct{})
+	go func() {
+		connection, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer connection.Close()
+		request, err := http.ReadRequest(bufio.NewReader(connection))
+		if err != nil {
+			return
+		}
+		_, _ = fmt.Fprintf(connection, "HTTP/1.1 204 No Content\r\n\r\nyou sent %s", request.RequestURI)
+		close(answered)
+		_, _ = io.Copy(io.Discard, connection)
+	}()
+	p := runs(t, kafkatest.Start(t), "http://"+listener.Addr().String()+"/u")
+	<-answered
+	require.Eventually(t, func() bool {
+		_, metrics := get(t, "http://"+p.admin+"/metrics")
+		return strings.Contains(metrics, `cjrelay_outcomes_total{outcome="acknowledged",reason="carried"} 1`)
+	}, time.Minute, 5*time.Millisecond)
+	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
+	var said strings.Builder
+	for p.log.Scan() {
+		fmt.Fprintln(&said, p.log.Text())
+	}
+	require.Equal(t, exitDone, p.exit())
+	require.Contains(t, said.String(), "stopped")
+	require.NotContains(t, said.String(), click)
 }
 
 func TestRunRefusesAClickTopicThatIsNotThere(t *testing.T) {
