@@ -64,8 +64,10 @@ func (s *memoryShelf) flush() error {
 func (s *memoryShelf) survives() bool { return true }
 
 func (s *surviving) copied() *surviving {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Memory.mu.RLock()
+	defer s.Memory.mu.RUnlock()
 	copied := &Memory{layout: s.layout, sessions: map[memoryKey]lineages{}, checkpoints: maps.Clone(s.checkpoints)}
 	for key, l := range s.sessions {
 		copied.sessions[key] = l.clone()

@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -14,10 +15,14 @@ import (
 // surviving is a Memory that a restart finds as it was left.
 type surviving struct {
 	*Memory
+	// mu keeps a copy from having the origin of one topic and the clicks of another.
+	mu     sync.Mutex
 	origin Origin
 }
 
 func (s *surviving) Begin(origin Origin) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.origin == origin {
 		return nil
 	}
