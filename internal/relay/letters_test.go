@@ -130,7 +130,11 @@ func TestLettersOfATopicThatIsNotThere(t *testing.T) {
 	r := s.start(t)
 	_, err := s.kafka.Admin.DeleteTopics(t.Context(), s.config.DeadLetter.Topic)
 	require.NoError(t, err)
-	_, err = r.Letters(t.Context(), console.AskedLetters{Limit: 1})
+	// A broker may know a topic for a moment after it was deleted.
+	s.await(t, "the topic is gone", func() bool {
+		_, err = r.Letters(t.Context(), console.AskedLetters{Limit: 1})
+		return err != nil
+	})
 	require.ErrorContains(t, err, "cjrelay topics")
 }
 
