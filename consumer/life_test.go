@@ -266,3 +266,17 @@ func TestTroubleWithReadingIsOverWithTheNextPoll(t *testing.T) {
 	require.False(t, c.noteErrors(t.Context(), nil))
 	require.NoError(t, c.health.group.current())
 }
+
+// What the group has may be ahead of us: an offset that is committed after another one never lies below it.
+func TestCommitNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	_, l := still(t)
+	l.begin(position{offset: 10}, nil)
+	require.True(t, l.tracker.admit(9))
+	_, ok := l.committable(true)
+	require.False(t, ok)
+	require.True(t, l.tracker.complete(9))
+	at, ok := l.committable(true)
+	require.True(t, ok)
+	require.EqualValues(t, 10, at.offset)
+}

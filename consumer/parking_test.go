@@ -316,3 +316,33 @@ func idsFrom(first, n int) []string {
 	}
 	return ids
 }
+
+// Only what may be an order's own fault makes it one that holds up others. Its rejection is for the mass rule, and a
+// wrong set-up nobody's but ours.
+func TestOrderFailsWhereCJFailsIt(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		before bool
+		answer postback.Answer
+		fails  bool
+	}{
+		"Unavailable":        {false, unavailable, true},
+		"WrongSetup":         {false, wrongSetup, false},
+		"RejectedAfterwards": {true, rejected, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, l := still(t)
+			c.rules[stageCJ] = newMass(stageCJ, massConfig{window: 20, wait: time.Hour, pace: time.Hour})
+			t.Cleanup(c.rules[stageCJ].stop)
+			sender := newCJ()
+			sender.always(test.answer)
+			c.config.Sender = sender
+			p := waitingAt(l, 0)[0]
+			p.fails.Store(test.before)
+			require.True(t, p.claim())
+			p.attempt()
+			require.Equal(t, test.fails, p.fails.Load())
+		})
+	}
+}

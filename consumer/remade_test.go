@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
+
+	"github.com/cjrelay/cjrelay/internal/kafkatest"
 )
 
 // remake deletes a topic and makes it anew and forgets the group's offset of it, as brokers do.
@@ -102,4 +105,26 @@ func TestDeletedTopicIsPolledAtAPaceOnFake(t *testing.T) {
 		require.Less(t, int(fetches.Hits()), 2*int(time.Since(began)/pollAgain))
 		require.Less(t, b.log.count("reading orders"), 10)
 	})
+}
+
+// While nobody can say whether the topic is the same one, nothing is committed.
+func TestNoCommitWhileTheTopicCannotBeAskedForOnFake(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.readClicks(t)
+	b.config.CommitInterval = time.Hour
+	b.confirm(t, 0, order("ORD-1"))
+	r := b.start(t)
+	eventually(t, func() bool { return len(b.outcomes(t)) == 1 && r.bounds.orders() == 0 }, "not done")
+	var away atomic.Bool
+	away.Store(true)
+	b.Fake.ControlKey(kmsg.Metadata.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.Fake.KeepControl()
+		return nil, errAway, away.Load()
+	})
+	require.Error(t, r.commit(t.Context(), r.allLives()))
+	require.EqualValues(t, 0, b.committed(t, 0))
+	away.Store(false)
+	require.NoError(t, r.commit(t.Context(), r.allLives()))
+	require.EqualValues(t, 1, b.committed(t, 0))
 }
