@@ -236,7 +236,7 @@ func (c *Capture) bind(click *companion, sessions []string, v *visit) (bound int
 		}
 		writings = append(writings, writing{entry, hash})
 	}
-	if !c.config.Durable {
+	if !c.config.Durable || len(writings) == 0 {
 		for _, w := range writings {
 			click.bind(w.hash)
 		}

@@ -124,3 +124,17 @@ func TestTroubleWithTheGroupFadesOnFake(t *testing.T) {
 		r.halt(t)
 	})
 }
+
+// What the client goes on telling does not fade, however quiet the topic is.
+func TestTroubleWithTheGroupThatStaysIsSaidOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1)
+		r := b.start(t)
+		eventually(t, func() bool { return r.partitions() == 1 }, "no partition")
+		b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: b.config.Topic, Err: kerr.TopicAuthorizationFailed, Count: -1})
+		time.Sleep(3 * lasting)
+		require.ErrorIs(t, r.check(t, "group"), kerr.TopicAuthorizationFailed)
+		r.halt(t)
+	})
+}

@@ -64,7 +64,7 @@ func New(cfg config.Config, log *slog.Logger) (_ *Edge, err error) {
 	e.admin, err = console.Listen(console.Config{
 		Key: "capture.admin_listen", Listen: cfg.Capture.AdminListen, Token: cfg.Admin.Token.Reveal(), Metrics: e.metrics,
 		Ready: func() []console.Check { return checks(clicks.Ready()) }, Troubles: e.troubles,
-		Version: version.String(), Settings: settings, Forget: clicks.Forget,
+		Version: version.String(), Settings: settings, Forget: clicks.Forget, Log: log,
 	})
 	return e, err
 }
