@@ -112,6 +112,15 @@ func TestExplainTellsWhatBecameOfAnOrder(t *testing.T) {
 		require.Contains(t, found.Trouble, "no process runs")
 		require.EqualValues(t, 1, found.Group.Lag)
 	})
+	t.Run("StatusOfAGroupThatNeverRan", func(t *testing.T) {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		young := filepath.Join(t.TempDir(), "cjrelay.yaml")
+		require.NoError(t, os.WriteFile(young, bytes.Replace(text, []byte("group: "), []byte("group: young-"), 1), 0o600))
+		got := call(t, "", "status", "--config", young)
+		require.Equal(t, exitDone, got.code, got.err)
+		require.Contains(t, got.out, "group     young-"+s.topics["orders"]+": not there yet, members 0, commit lag 0\n")
+	})
 	t.Run("StatusWhereKafkaDoesNotAnswer", func(t *testing.T) {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)

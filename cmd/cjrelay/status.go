@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cjrelay/cjrelay/console"
@@ -37,7 +38,8 @@ type status struct {
 
 // groupStatus is the consumer group.
 type groupStatus struct {
-	Name    string `json:"name"`
+	Name string `json:"name"`
+	// State is Kafka's word for it, or "not there yet" for a group that has never run.
 	State   string `json:"state"`
 	Members int    `json:"members"`
 	// Lag is how many offsets lie past the committed ones, Partitions each partition's.
@@ -102,6 +104,9 @@ func askGroup(ctx context.Context, cfg config.Config) (*groupStatus, error) {
 	lags, err := kadm.NewClient(client).Lag(ctx, cfg.Orders.Group)
 	if err == nil {
 		err = lags.Error()
+	}
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return &groupStatus{Name: cfg.Orders.Group, State: "not there yet", Partitions: []groupPosition{}}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("kafka at %v: group %s: %w", cfg.Kafka.Brokers, cfg.Orders.Group, err)
