@@ -46,6 +46,13 @@ func (p *pace) take() {
 	}
 }
 
+// owe notes a request that nobody waited for.
+func (p *pace) owe() {
+	if p.limiter != nil {
+		p.limiter.Reserve()
+	}
+}
+
 // wake calls paced when the wait is over, once for all who wait. paced ends waking.
 func (p *pace) wake(wait time.Duration, paced func()) {
 	if !p.waking {

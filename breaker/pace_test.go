@@ -79,6 +79,19 @@ func TestRate(t *testing.T) {
 			end([]*request{r})
 		})
 	})
+	t.Run("CountsWhatAnAttemptRepeated", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			gate := breaker.New(breaker.Config{Rate: 1})
+			began := time.Now()
+			permit := take(t, gate, "sent four times")
+			early := ask(t.Context(), gate, "asked before that was known")
+			permit.Repeated(3)
+			permit.Done(breaker.Succeeded)
+			<-early.answered
+			require.Equal(t, 4*time.Second, time.Since(began).Round(time.Millisecond))
+			end([]*request{early})
+		})
+	})
 	t.Run("TakesNoPlaceOfAProbe", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			gate := breaker.New(breaker.Config{Rate: 1, ConsecutiveOrders: 2})

@@ -42,6 +42,16 @@ func (p *Permit) Done(result Result) {
 	g.admit()
 }
 
+// Repeated notes that the attempt made so many requests more than one, so that Rate holds for what the remote side
+// receives: later attempts wait the longer. It is safe for concurrent use.
+func (p *Permit) Repeated(times int) {
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	for range times {
+		p.gate.pace.owe()
+	}
+}
+
 // verdict notes a result and puts it into the circuit's words. The caller holds mu.
 func (g *Gate) verdict(p *Permit, result Result) error {
 	if p.generation != g.generation {

@@ -226,12 +226,16 @@ func (p *passage) attempt() {
 	p.trail.doing(BeingSent)
 	answer := c.ask(p)
 	c.metrics.attempts[answer.Class].Inc()
+	if answer.Repeats > 0 {
+		c.metrics.attempts[postback.Retry].Add(float64(answer.Repeats))
+		permit.Repeated(answer.Repeats)
+	}
 	c.metrics.attemptSeconds.Observe(answer.Latency.Seconds())
 	if answer.Class == postback.Cancelled {
 		p.abandon()
 		return
 	}
-	p.outcome.Attempts++
+	p.outcome.Attempts += 1 + answer.Repeats
 	p.outcome.Status = answer.Status
 	p.trail.note(attempted(answer))
 	if answer.RetryAfter > 0 {
@@ -288,7 +292,7 @@ const loudEvery = 5
 // without orders for its probes.
 func (p *passage) again(answer postback.Answer) {
 	level := slog.LevelDebug
-	if p.outcome.Attempts%loudEvery == 0 {
+	if before := p.outcome.Attempts - 1 - answer.Repeats; p.outcome.Attempts/loudEvery > before/loudEvery {
 		level = slog.LevelWarn
 	}
 	p.consumer.lastFailure.Store(&answer.Err)
@@ -324,6 +328,9 @@ func attempted(answer postback.Answer) Step {
 	detail := answer.Class.String()
 	if answer.Err != nil {
 		detail += ": " + answer.Err.Error()
+	}
+	if answer.Repeats > 0 {
+		detail += " (sent again at once, since a kept connection was dead)"
 	}
 	return Step{At: time.Now(), What: StepAttempt, Status: answer.Status, Latency: answer.Latency, Detail: detail}
 }

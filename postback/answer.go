@@ -59,6 +59,9 @@ type Answer struct {
 	// Err says in plain words why the order is not acknowledged. It never holds the query or text of the answer,
 	// which could repeat the query. Nil if acknowledged.
 	Err error
+	// Repeats is how many requests went out before the one that this answer is of, on kept connections that turned
+	// out to be dead: hardly ever more than 1. CJ may have taken the order from any of them; it de-duplicates.
+	Repeats int
 	// Latency is the time from the call to the status line, or to the failure.
 	Latency time.Duration
 }

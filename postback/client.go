@@ -57,7 +57,6 @@ type Client struct {
 	timeout   time.Duration
 	transport http.RoundTripper
 	opened    atomic.Uint64
-	trace     httptrace.ClientTrace
 	// fresh and reused count the requests by what they went out on.
 	fresh, reused atomic.Uint64
 }
@@ -88,7 +87,6 @@ func NewClient(config ClientConfig) (*Client, error) {
 	if c.transport == nil {
 		c.transport = c.network(or(config.Concurrency, ConcurrencyDefault), config.Dial)
 	}
-	c.trace.GotConn = c.noteConnection
 	return c, nil
 }
 
@@ -103,10 +101,8 @@ func or[T comparable](value, fallback T) T {
 // Send makes one attempt and says what it means. It returns within the time-out, or at once with Cancelled when
 // ctx ends. A 2xx stands from its status line on, whatever becomes of the body or of ctx after it.
 //
-// One attempt is one HTTP request, with one exception that net/http makes: when a connection kept from an
-// earlier order turns out to be dead before the answer's first byte, it repeats the GET on another one. CJ
-// de-duplicates (docs.cj.com/docs/neworders-api-implementation), and without it a restart on CJ's side would
-// look like as many failures as there are idle connections.
+// One attempt is one HTTP request, unless a connection kept from an earlier order turns out to be dead before the
+// answer's first byte: then the same GET goes out once more, on a new connection, and the Answer tells so in Repeats.
 func (c *Client) Send(ctx context.Context, q Query) Answer {
 	if q.text == "" {
 		return Answer{Class: Setup, Err: errors.New("the query is empty: an order that could not be built was sent")}
@@ -117,14 +113,18 @@ func (c *Client) Send(ctx context.Context, q Query) Answer {
 	timer := time.AfterFunc(c.timeout, func() { cancel(errTimedOut) })
 	defer timer.Stop()
 
+	made := requests{client: c}
 	start := time.Now()
-	response, err := c.transport.RoundTrip(c.request(attempt, q))
+	response, err := c.transport.RoundTrip(c.request(httptrace.WithClientTrace(attempt, made.trace()), q))
 	now := time.Now()
 	if err != nil {
-		return c.failed(ctx, attempt, err, now.Sub(start))
+		answer := c.failed(ctx, attempt, err, now.Sub(start))
+		answer.Repeats = made.repeats()
+		return answer
 	}
 	timer.Reset(drainTime)
 	answer := read(response, now, now.Sub(start))
+	answer.Repeats = made.repeats()
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, drainBytes))
 	_ = response.Body.Close()
 	return answer
@@ -138,7 +138,7 @@ func (c *Client) request(ctx context.Context, q Query) *http.Request {
 		Method: http.MethodGet, URL: &address, Host: address.Host, Header: c.header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
-	return request.WithContext(httptrace.WithClientTrace(ctx, &c.trace))
+	return request.WithContext(ctx)
 }
 
 // noteConnection counts a request by its connection.
@@ -151,7 +151,7 @@ func (c *Client) noteConnection(connection httptrace.GotConnInfo) {
 }
 
 // Connections returns how many requests went out on a connection that was new, and how many on one that had served
-// others before; together they are the attempts that had a connection at all. Where few are reused, something closes
+// others before; together they are all that had a connection. Where few are reused, something closes
 // them, and each order pays for a handshake. Both are 0 with a Transport of the caller's own that is not net/http's.
 func (c *Client) Connections() (fresh, reused uint64) { return c.fresh.Load(), c.reused.Load() }
 
@@ -159,7 +159,7 @@ func (c *Client) Connections() (fresh, reused uint64) { return c.fresh.Load(), c
 // where it grows as fast as the attempts, something closes connections. 0 with a Transport of the caller's own.
 func (c *Client) ConnectionsOpened() uint64 { return c.opened.Load() }
 
-// Close closes the idle connections. Attempts under way go on; end them by their contexts.
+// Close closes the idle connections. Attempts under way go on; end them by their contexts. Later ones open new ones.
 func (c *Client) Close() {
 	if network, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
 		network.CloseIdleConnections()
