@@ -64,7 +64,7 @@ const (
 	isChanged
 )
 
-// candidate is an order that has all it takes to be sent.
+// candidate is an order of which it is known what it would report.
 type candidate struct {
 	order, query digest
 	location     location
@@ -76,9 +76,18 @@ type candidate struct {
 	gone bool
 }
 
-// newCandidate makes a candidate of an order, named by its outcome's key, whose query is fixed.
+// noQuery is the query of an order that has nothing to report. Such a one is no change of what CJ has: it may be that
+// only its click is gone.
+var noQuery digest
+
+// newCandidate makes a candidate of an order, named by its outcome's key, whose query is fixed, or empty where there is
+// nothing to report.
 func newCandidate(key, query string, at location, told func(answer)) *candidate {
-	return &candidate{order: digestOf(key), query: digestOf(query), location: at, told: told}
+	c := &candidate{order: digestOf(key), query: noQuery, location: at, told: told}
+	if query != "" {
+		c.query = digestOf(query)
+	}
+	return c
 }
 
 // newDuplicates remembers the latest limit acknowledgements, at least 1.
@@ -103,7 +112,7 @@ func (d *duplicates) judge(c *candidate) answer {
 		// The same record is no duplicate of itself: its partition was lost and came back.
 		switch before := d.acknowledged[at]; {
 		case before.location == c.location:
-		case before.query != c.query:
+		case c.query != noQuery && before.query != c.query:
 			return isChanged
 		default:
 			return isDuplicate

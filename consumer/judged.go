@@ -88,7 +88,18 @@ func (p *passage) redriven() bool {
 	return slices.ContainsFunc(p.record.Headers, func(h kgo.RecordHeader) bool { return strings.HasPrefix(h.Key, ours) })
 }
 
-// compete sends the order unless it is a duplicate.
+// misses ends an order that has no click to report, unless it is a duplicate of one that had.
+func (p *passage) misses(reason schema.Reason) {
+	if p.suspect != nil {
+		// What it was rejected for is gone.
+		p.judge.cleared(p.suspect)
+		p.acquit()
+	}
+	p.reason = reason
+	p.compete()
+}
+
+// compete sends the order, or ends it as a miss, unless it is a duplicate.
 func (p *passage) compete() {
 	p.candidate = newCandidate(p.outcome.Key(), p.outcome.QuerySHA256, location{offset: p.record.Offset, partition: p.partition}, p.decided)
 	c := p.candidate
@@ -107,7 +118,11 @@ func (p *passage) decided(now answer) {
 	}
 	switch now {
 	case goes:
-		if !p.wasDone() {
+		switch {
+		case p.wasDone():
+		case p.outcome.CJEvent == "":
+			p.conclude(schema.Unattributed, p.reason, nil)
+		default:
 			p.enqueue()
 		}
 	case isChanged:

@@ -299,9 +299,10 @@ func (m *massMachine) recovers(t *rapid.T) {
 	require.NoError(t, m.trouble())
 }
 
-// settle answers every try at once, for as long as the orders that are held need at the pace.
+// settle answers every try at once, for as long as the orders that are held need at the pace: the one whose pass lets
+// the others go may be the last that is tried, and each of those is then tried once more.
 func (m *massMachine) settle(t *rapid.T) {
-	until := time.Now().Add(m.config.wait + time.Duration(len(m.firstHeld)+1)*m.config.pace)
+	until := time.Now().Add(m.config.wait + time.Duration(2*len(m.firstHeld)+1)*m.config.pace)
 	for {
 		synctest.Wait()
 		m.observe(t)

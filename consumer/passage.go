@@ -36,10 +36,10 @@ type passage struct {
 	// suspect is set while a stage has rejected the order and not passed it; judge is that stage's rule.
 	suspect *suspect
 	judge   *mass
-	// reason and cause are why.
+	// reason and cause are why; of an order without a click, reason is why it has none.
 	reason schema.Reason
 	cause  error
-	// candidate is set from when the order has all it takes to be sent.
+	// candidate is set from when it is known what the order would report: its click, or that there is none.
 	candidate *candidate
 	// awaits is set while fetching pauses because the registry could not be asked about this order.
 	awaits bool
@@ -155,7 +155,7 @@ func (p *passage) joinAlone() bool {
 	case p.recalled():
 		return true
 	case order.Consent != nil && !*order.Consent:
-		p.conclude(schema.Unattributed, schema.ReasonNoConsent, nil)
+		p.misses(schema.ReasonNoConsent)
 		return true
 	case order.CJEvent != "" && schema.ValidClickID(order.CJEvent) == nil:
 		p.build(order.CJEvent, schema.ReasonCarried)
@@ -164,7 +164,7 @@ func (p *passage) joinAlone() bool {
 		p.consumer.metrics.illegalCarried.Inc()
 	}
 	if order.SessionID == "" {
-		p.conclude(schema.Unattributed, schema.ReasonNoSession, nil)
+		p.misses(schema.ReasonNoSession)
 		return true
 	}
 	return false
@@ -184,7 +184,7 @@ func (p *passage) join() {
 		})
 	case miss != "":
 		p.passes(stagePartition)
-		p.conclude(schema.Unattributed, miss, nil)
+		p.misses(miss)
 	default:
 		p.passes(stagePartition)
 		p.build(click.ID, schema.ReasonJoined)
@@ -362,10 +362,6 @@ func ended(reason schema.Reason, cause error) string {
 // conclude writes down how the order ended, and completes its offset when that is durable.
 func (p *passage) conclude(kind schema.Kind, reason schema.Reason, cause error) {
 	c := p.consumer
-	if kind == schema.Unattributed && p.suspect != nil {
-		// What it was rejected for is gone.
-		p.judge.cleared(p.suspect)
-	}
 	p.outcome.Outcome, p.outcome.Reason, p.outcome.At = kind, reason, time.Now().UTC().Truncate(time.Millisecond)
 	p.trail.change(func(is *Trail) { is.Outcome, is.Reason, is.Doing = kind, reason, Writing })
 	p.trail.step(string(kind), ended(reason, cause))
