@@ -121,7 +121,7 @@ func (w *world) fill(cfg config.Config, orders int) ([]postback.Query, error) {
 	if _, err := topics.Create(ctx, kadm.NewClient(client), relay.Names(cfg), partitions, 1); err != nil {
 		return nil, err
 	}
-	builder, err := postback.NewBuilder(relay.Advertiser(cfg.CJ))
+	builder, err := postback.NewBuilder(cfg.CJ.Advertiser())
 	if err != nil {
 		return nil, err
 	}

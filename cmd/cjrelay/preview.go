@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/cjrelay/cjrelay/internal/config"
-	"github.com/cjrelay/cjrelay/internal/relay"
 	"github.com/cjrelay/cjrelay/postback"
 	"github.com/cjrelay/cjrelay/schema"
 )
@@ -48,7 +47,7 @@ func (c *previewCmd) Run(ctx context.Context, stdio *stdio) error {
 	if err != nil {
 		return err
 	}
-	account := relay.Advertiser(cfg.CJ)
+	account := cfg.CJ.Advertiser()
 	if c.ActionTrackerID != "" && order.Action != "" {
 		account.DefaultAction, account.Actions = order.Action, map[string]string{order.Action: c.ActionTrackerID}
 	}

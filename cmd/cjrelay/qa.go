@@ -13,7 +13,6 @@ import (
 
 	"github.com/cjrelay/cjrelay/internal/config"
 	"github.com/cjrelay/cjrelay/internal/qa"
-	"github.com/cjrelay/cjrelay/internal/relay"
 	"github.com/cjrelay/cjrelay/internal/version"
 	"github.com/cjrelay/cjrelay/schema"
 )
@@ -98,7 +97,7 @@ func (c *qaCmd) account() (config.Config, qa.Account, error) {
 		if err := cfg.Validate(config.ForPreview); err != nil {
 			return cfg, account, err
 		}
-		account = qa.Account{Endpoint: cfg.CJ.Endpoint, Advertiser: relay.Advertiser(cfg.CJ)}
+		account = qa.Account{Endpoint: cfg.CJ.Endpoint, Advertiser: cfg.CJ.Advertiser()}
 	}
 	account.Name = c.Advertiser
 	return cfg, account, nil

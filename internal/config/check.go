@@ -74,6 +74,9 @@ func (cfg Config) checkPurpose(c *checker, purpose Purpose) {
 			c.missing("cj.actions", "at least one action with its action tracker id is needed",
 				"write it like {sale: \"398210\"}; CJ's integration engineer knows the id")
 		}
+		if len(c.problems) == 0 {
+			cfg.CJ.checkAccount(c)
+		}
 	}
 }
 

@@ -1,10 +1,14 @@
 package config
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cjrelay/cjrelay/postback"
+	"github.com/cjrelay/cjrelay/schema"
 )
 
 // CJ is the merchant's account at CJ and CJ's endpoint.
@@ -87,8 +91,24 @@ func (j CJ) checkActions(c *checker) {
 	}
 }
 
+// Advertiser is the account at CJ as package postback wants it.
+func (j CJ) Advertiser() postback.Advertiser {
+	return postback.Advertiser{
+		EnterpriseID: j.EnterpriseID, Actions: j.Actions, DefaultAction: j.DefaultAction, Signature: j.Signature.Reveal(),
+		AttributeNames: j.AttributeNames, MaxQueryBytes: int(j.MaxQuery),
+	}
+}
+
+// checkAccount asks who will use the account, so that nothing passes here that stops a process later. CJ's own rules,
+// such as the names that it reserves, are only known there.
+func (j CJ) checkAccount(c *checker) {
+	var field *schema.FieldError
+	if _, err := postback.NewBuilder(j.Advertiser()); errors.As(err, &field) {
+		c.add("cj."+field.Field, field.Value, field.Rule, "")
+	}
+}
+
 // checkAttributeNames knows what a parameter's name looks like and that two attributes cannot share one.
-// Which names CJ reserves is known to package postback.
 func (j CJ) checkAttributeNames(c *checker) {
 	owner := map[string]string{}
 	for _, attribute := range slices.Sorted(maps.Keys(j.AttributeNames)) {

@@ -10,7 +10,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cjrelay/cjrelay/internal/extent"
-	"github.com/cjrelay/cjrelay/internal/relay"
 	"github.com/cjrelay/cjrelay/postback"
 	"github.com/cjrelay/cjrelay/schema"
 )
@@ -75,7 +74,7 @@ func (t *tally) check(name, topic, right string) Check {
 // orders reads some, and makes of each what CJ would get if it had a click.
 func (k kafka) orders(ctx context.Context, decode schema.OrderDecoder) Check {
 	const name = "orders"
-	builder, err := postback.NewBuilder(relay.Advertiser(k.config.CJ))
+	builder, err := postback.NewBuilder(k.config.CJ.Advertiser())
 	if err != nil {
 		return failed(name, fmt.Errorf("cj: %w", err))
 	}

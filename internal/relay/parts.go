@@ -31,7 +31,7 @@ func NewParts(cfg config.Config, log *slog.Logger) (*Parts, error) {
 
 func newParts(cfg config.Config, log *slog.Logger, wiring Wiring) (*Parts, error) {
 	kafka := append(Kafka(cfg.Kafka), wiring.Kafka...)
-	builder, err := postback.NewBuilder(Advertiser(cfg.CJ))
+	builder, err := postback.NewBuilder(cfg.CJ.Advertiser())
 	if err != nil {
 		return nil, fmt.Errorf("cj: %w", err)
 	}

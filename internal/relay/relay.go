@@ -92,14 +92,6 @@ func delivery(cfg config.Config) consumer.Config {
 	}
 }
 
-// Advertiser is the account at CJ as package postback wants it.
-func Advertiser(cj config.CJ) postback.Advertiser {
-	return postback.Advertiser{
-		EnterpriseID: cj.EnterpriseID, Actions: cj.Actions, DefaultAction: cj.DefaultAction, Signature: cj.Signature.Reveal(),
-		AttributeNames: cj.AttributeNames, MaxQueryBytes: int(cj.MaxQuery),
-	}
-}
-
 // Kafka is how to reach the cluster.
 func Kafka(kafka config.Kafka) []kgo.Opt {
 	return []kgo.Opt{kgo.SeedBrokers(kafka.Brokers...), kgo.ClientID(kafka.ClientID)}

@@ -10,19 +10,7 @@ import (
 	"github.com/cjrelay/cjrelay/consumer"
 	"github.com/cjrelay/cjrelay/internal/config"
 	"github.com/cjrelay/cjrelay/internal/version"
-	"github.com/cjrelay/cjrelay/postback"
 )
-
-func TestTheAccountIsTheConfigured(t *testing.T) {
-	t.Parallel()
-	require.Equal(t, postback.Advertiser{
-		EnterpriseID: "77", Actions: map[string]string{"lead": "2"}, DefaultAction: "lead", Signature: "s3cr3t",
-		AttributeNames: map[string]string{"ours": "theirs"}, MaxQueryBytes: 2048,
-	}, Advertiser(config.CJ{
-		EnterpriseID: "77", Actions: map[string]string{"lead": "2"}, DefaultAction: "lead", Signature: "s3cr3t",
-		AttributeNames: map[string]string{"ours": "theirs"}, MaxQuery: 2048,
-	}))
-}
 
 // A setting that is checked and shown and never arrives is worse than none. No two here are the same, and none is its
 // default.
