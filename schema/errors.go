@@ -3,6 +3,7 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -52,16 +53,26 @@ func (e *FieldError) Error() string {
 	return fmt.Sprintf("%s %s: %s", e.Field, e.Value, e.Rule)
 }
 
-// Quoted shows a public value in an error message, cut to 48 characters. A value with an @ might be an
-// e-mail address and is shown as Hidden instead.
+// Quoted shows a public value in an error message, cut to 48 characters. What may be private all the same, since a
+// platform put it into the wrong field, is shown as Hidden instead: an @ may belong to an e-mail address, and 20 or
+// more letters and digits in a row, both of them, may be a click id or a secret.
 func Quoted(value string) string {
-	if strings.ContainsRune(value, '@') {
+	switch {
+	case strings.ContainsRune(value, '@'):
 		return Hidden(value, func(r rune) bool { return r != '@' })
+	case slices.ContainsFunc(strings.FieldsFunc(value, func(r rune) bool { return !clickIDRune(r) }), mayBeAClick):
+		return Hidden(value, nil)
 	}
 	if runes := []rune(value); len(runes) > 48 {
 		return fmt.Sprintf("%q… (%d characters)", string(runes[:48]), len(runes))
 	}
 	return strconv.Quote(value)
+}
+
+// mayBeAClick tells of a run of letters and digits whether it may be a click id: CJ's have 32.
+func mayBeAClick(run string) bool {
+	isDigit := func(r rune) bool { return '0' <= r && r <= '9' }
+	return len(run) >= 20 && strings.ContainsFunc(run, isDigit) && strings.Trim(run, "0123456789") != ""
 }
 
 // Hidden describes a private value (click id, secret, e-mail) without showing it: its length and the
