@@ -80,6 +80,9 @@ func (f *file) section(k *key, node *yaml.Node) map[string]any {
 		}
 		child := k.child(name.Value)
 		switch {
+		case child == nil && nearestKey(path) == path:
+			// The known key's levels are all there, in one name.
+			f.add(name.Line, name.Value, "", "a name with a dot is no key", "write each level on a line of its own, indented below the one before")
 		case child == nil:
 			f.add(name.Line, path, "", "unknown key", "the nearest known key is "+nearestKey(path))
 		case !f.isPlain(path, value):

@@ -159,6 +159,7 @@ func TestLoadRefuses(t *testing.T) {
 		syntax = ": check indentation, quotes and colons there; inside {…} a ${VAR} needs quotes"
 	)
 	for name, test := range map[string]struct{ text, want string }{
+		"TwoLevelsInOneName":               {"cj.timeout: 5s", "cjrelay.yaml:1: cj.timeout: a name with a dot is no key: write each level on a line of its own, indented below the one before"},
 		"AMisspeltSection":                 {"kafak: {}", "cjrelay.yaml:1: kafak: unknown key: the nearest known key is kafka"},
 		"AKeyOfAnotherSection":             {"brokers: [a:1]", "cjrelay.yaml:1: brokers: unknown key: the nearest known key is kafka.brokers"},
 		"AKeyUnderTheWrongSection":         {"cj:\n  drain: 5s", "cjrelay.yaml:2: cj.drain: unknown key: the nearest known key is delivery.drain"},
