@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -185,16 +186,39 @@ func (d *Disk) Sessions() int64 {
 	if err != nil {
 		return 0
 	}
-	d.mu.Lock()
-	notSessions := int64(len(d.checkpoints)) + 1
-	d.mu.Unlock()
-	entries := d.flushing.pending.Load()
+	others := d.otherKeys()
+	sessions := d.flushing.pending.Load()
 	for _, tables := range levels {
 		for _, table := range tables {
-			entries += int64(table.Properties.NumEntries) - int64(table.Properties.NumDeletions)
+			sessions += sessionsIn(table, others)
 		}
 	}
-	return max(entries-notSessions, 0)
+	return sessions
+}
+
+// otherKeys are the keys that are no session's.
+func (d *Disk) otherKeys() [][]byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	keys := [][]byte{{identitySpace}}
+	for partition := range d.checkpoints {
+		keys = append(keys, appendCheckpointKey(nil, d.layout, partition))
+	}
+	return keys
+}
+
+// sessionsIn is how many sessions a file has. Each commit writes checkpoints, so where the topic is quiet most files
+// have nothing else. They are set, while a session is merged, until all that is known of it lies in one place.
+func sessionsIn(table pebble.SSTableInfo, others [][]byte) int64 {
+	live := int64(table.Properties.NumEntries) - int64(table.Properties.NumDeletions)
+	set := live - int64(table.Properties.NumMergeOperands)
+	var notSessions int64
+	for _, key := range others {
+		if bytes.Compare(key, table.Smallest.UserKey) >= 0 && bytes.Compare(key, table.Largest.UserKey) <= 0 {
+			notSessions++
+		}
+	}
+	return live - min(notSessions, set)
 }
 
 // Size implements Store. What was set aside is not in it.

@@ -98,7 +98,7 @@ func (d *Disk) apply(b *diskBatch, checkpoints []checkpointRecord) error {
 	if err = errors.Join(err, changes.Close()); err != nil {
 		return d.failed("write", err)
 	}
-	d.flushing.pending.Add(int64(len(b.entries) + len(checkpoints)))
+	d.flushing.pending.Add(int64(len(b.entries)))
 	d.flushing.dirty.Store(true)
 	return nil
 }

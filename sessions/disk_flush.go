@@ -17,7 +17,7 @@ const flushInterval = 5 * time.Minute
 type flushing struct {
 	// dirty: there are changes since the last flush began.
 	dirty atomic.Bool
-	// pending is about how many changes are in memory only.
+	// pending is about how many changes of sessions are in memory only.
 	pending atomic.Int64
 	// failure holds the latest error of background work until somebody waits for a flush.
 	failure chan error

@@ -121,6 +121,11 @@ func TestDiskCountsSessions(t *testing.T) {
 	disk.commit(t, 2, 1, clicked("c", "x"))
 	require.NoError(t, disk.flush())
 	require.EqualValues(t, 4, disk.Sessions(), "in files")
+	for next := range int64(10) {
+		disk.commit(t, 0, next+2)
+		require.NoError(t, disk.flush())
+	}
+	require.EqualValues(t, 4, disk.Sessions(), "positions without clicks are no sessions")
 	require.NoError(t, disk.Drop(1))
 	disk.settle(t)
 	require.EqualValues(t, 2, disk.Sessions(), "without those that were dropped")
