@@ -20,7 +20,7 @@ type health struct {
 	outcomes, deadLetters condition
 	// commits: offsets cannot be committed.
 	commits condition
-	// kafka: the brokers do not answer.
+	// kafka: the brokers do not answer, or do not tell where the topic ends.
 	kafka condition
 	// group: the consumer group cannot be joined or read from.
 	group condition

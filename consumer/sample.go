@@ -2,10 +2,12 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 const (
@@ -66,8 +68,17 @@ func (c *Consumer) sample(ctx context.Context, admin *kadm.Client) {
 		c.noteEnds(ends)
 		c.noteOpen(ends, written, time.Now())
 	case ctx.Err() == nil:
-		c.health.kafka.trouble(fmt.Errorf("the brokers do not answer: %w", err))
+		c.health.kafka.trouble(c.unasked(err))
 	}
+}
+
+// unasked says why the ends could not be listed: whoever reads it looks at the brokers, or at the topic.
+func (c *Consumer) unasked(err error) error {
+	var answer *kerr.Error
+	if errors.As(err, &answer) {
+		return fmt.Errorf("the brokers do not tell where topic %s ends: %w", c.config.Topic, err)
+	}
+	return fmt.Errorf("the brokers do not answer: %w", err)
 }
 
 func (c *Consumer) noteEnds(ends kadm.ListedOffsets) {

@@ -288,7 +288,7 @@ func TestHeldOrdersAreNoStall(t *testing.T) {
 	require.Equal(t, 1, c.stalls(time.Now().Add(time.Hour+stallAfter+time.Second)))
 }
 
-func TestBrokersThatDoNotAnswerAreSaidOnFake(t *testing.T) {
+func TestEndsThatCannotBeListedAreSaidOnFake(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setupVirtual(t, 1)
@@ -297,10 +297,11 @@ func TestBrokersThatDoNotAnswerAreSaidOnFake(t *testing.T) {
 		require.NoError(t, r.check(t, "kafka"))
 		away := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.ListOffsets}, Topic: b.config.Topic, Err: kerr.UnknownServerError, Count: -1})
 		time.Sleep(2 * lasting)
-		require.ErrorContains(t, r.check(t, "kafka"), "the brokers do not answer")
+		require.ErrorContains(t, r.check(t, "kafka"), "the brokers do not tell where topic "+b.config.Topic+" ends: ")
 		away.Remove()
 		time.Sleep(lasting)
 		require.NoError(t, r.check(t, "kafka"))
+		require.ErrorContains(t, r.unasked(context.DeadlineExceeded), "the brokers do not answer: ")
 		r.halt(t)
 	})
 }
