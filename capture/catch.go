@@ -153,6 +153,14 @@ func (v *visit) click() (click companion, isNew bool) {
 // answer writes the shopper's click under the sessions that request and response show and that it is not bound to yet,
 // and adds the cookies to the response's header.
 func (c *Capture) answer(v *visit, header http.Header) Caught {
+	if cookie, told := lastSet(header, cookieCJ); told && cookie != nil && expires(cookie) {
+		// The shop forgets its shopper, who is most likely logged out with it. Written under the next session now, the
+		// click would come behind its erasure.
+		if v.landed != "" {
+			c.metrics.refused[refusedByShop].Inc()
+		}
+		return Caught{}
+	}
 	click, isNew := v.click()
 	sessions := c.responseSessions(v.sessions, header)
 	made := ""

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,6 +35,26 @@ func (c *Capture) cookie(name, value string, life time.Duration, host string) st
 		set.Domain = c.config.CookieDomain
 	}
 	return set.String()
+}
+
+// lastSet is the cookie of that name that a browser keeps of a response: of several the last. told is false when the
+// response says nothing of it; the cookie is nil when what it says cannot be read.
+func lastSet(header http.Header, name string) (cookie *http.Cookie, told bool) {
+	for _, line := range slices.Backward(header["Set-Cookie"]) {
+		if set, _, _ := strings.Cut(line, "="); strings.TrimSpace(set) == name {
+			cookie, err := http.ParseSetCookie(line)
+			if err != nil {
+				return nil, true
+			}
+			return cookie, true
+		}
+	}
+	return nil, false
+}
+
+// expires tells whether a response takes a cookie away. Max-Age counts before Expires (RFC 6265, section 5.3).
+func expires(cookie *http.Cookie) bool {
+	return cookie.MaxAge < 0 || cookie.MaxAge == 0 && !cookie.Expires.IsZero() && cookie.Expires.Before(time.Now())
 }
 
 // covers tells whether a browser takes a cookie for the cookie domain from that host.

@@ -22,11 +22,13 @@ const (
 	refusedCookie refusal = "illegal_cookie"
 	// refusedConsent: there was a click id but no consent.
 	refusedConsent refusal = "no_consent"
+	// refusedByShop: there was a click id, and the shop took CJ's cookie away in its response.
+	refusedByShop refusal = "expired_by_shop"
 	// refusedFlood: the client makes too many clicks.
 	refusedFlood refusal = "too_many"
 )
 
-var refusals = []refusal{refusedClickID, refusedQuery, refusedSession, refusedCompanion, refusedCookie, refusedConsent, refusedFlood}
+var refusals = []refusal{refusedClickID, refusedQuery, refusedSession, refusedCompanion, refusedCookie, refusedConsent, refusedByShop, refusedFlood}
 
 // loss is why a click that was caught did not get on. It is a metric's label.
 type loss string

@@ -16,7 +16,7 @@ var (
 	errRoom    = errors.New("the spool is full")
 	errStopped = errors.New("the edge is stopping")
 	errLate    = errors.New("the click was not on disk within durable_wait")
-	errMemory  = errors.New("the disk did not take the click; it is held in memory")
+	errMemory  = errors.New("the disk did not take it; it is held in memory and goes to Kafka from there")
 )
 
 // entry is a record that waits for the disk.

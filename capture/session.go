@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/cjrelay/cjrelay/schema"
 )
@@ -59,6 +58,8 @@ func (c *Capture) requestSessions(r *http.Request) []string {
 	if c.config.SessionCookie != "" {
 		if cookie, ok := firstCookie(r, c.config.SessionCookie); ok {
 			sessions = c.show(sessions, cookie)
+		} else if unreadable(r, c.config.SessionCookie) {
+			c.metrics.refused[refusedSession].Inc()
 		}
 	}
 	if c.config.SessionHeader != "" && c.origin.trusted(r) {
@@ -82,15 +83,12 @@ func (c *Capture) responseSessions(sessions []string, header http.Header) []stri
 	if c.config.SessionCookie == "" {
 		return sessions
 	}
-	for _, line := range slices.Backward(header["Set-Cookie"]) {
-		if name, _, _ := strings.Cut(line, "="); strings.TrimSpace(name) != c.config.SessionCookie {
-			continue
-		}
-		cookie, err := http.ParseSetCookie(line)
-		if err != nil || cookie.MaxAge < 0 || !cookie.Expires.IsZero() && cookie.MaxAge == 0 && cookie.Expires.Before(time.Now()) {
-			break // it takes the session away
-		}
-		return c.show(sessions, cookie.Value)
+	switch cookie, told := lastSet(header, c.config.SessionCookie); {
+	case !told:
+	case cookie == nil:
+		c.metrics.refused[refusedSession].Inc()
+	case !expires(cookie):
+		sessions = c.show(sessions, cookie.Value)
 	}
 	return sessions
 }
@@ -113,4 +111,17 @@ func firstCookie(r *http.Request, name string) (string, bool) {
 		return cookie.Value, true
 	}
 	return "", false
+}
+
+// unreadable tells whether a request has a cookie of that name, with a value, that net/http leaves out: one with
+// characters that cookies may not have (RFC 6265, section 4.1.1), though browsers send it.
+func unreadable(r *http.Request, name string) bool {
+	for _, line := range r.Header["Cookie"] {
+		for part := range strings.SplitSeq(line, ";") {
+			if given, value, _ := strings.Cut(part, "="); strings.TrimSpace(given) == name && value != "" {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -294,7 +294,8 @@ func (s *spool) close() error {
 			lost += held.records
 		}
 	}
-	again := s.closed
+	lost = min(lost, s.records) // Kafka may have some of the first
+	again, kept := s.closed, s.records-lost
 	s.closed = true
 	s.mu.Unlock()
 	if again {
@@ -303,6 +304,9 @@ func (s *spool) close() error {
 	if lost > 0 {
 		s.metrics.lost[lostStopped].Add(float64(lost))
 		s.log.Error("clicks that the disk did not take are lost with the process", "clicks", lost)
+	}
+	if kept > 0 {
+		s.log.Info("clicks wait in the spool for the next start", "clicks", kept)
 	}
 	err := s.position.Sync()
 	return errors.Join(err, s.position.Close(), s.locked.Close())
