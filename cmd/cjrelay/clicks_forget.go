@@ -7,14 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/cjrelay/cjrelay/console"
 	"github.com/cjrelay/cjrelay/internal/config"
 	"github.com/cjrelay/cjrelay/internal/edge"
+	"github.com/cjrelay/cjrelay/schema"
 )
 
 // clicksForgetCmd is `cjrelay clicks forget`.
@@ -43,31 +46,67 @@ func (c *clicksForgetCmd) Run(ctx context.Context, stdio *stdio) error {
 	if err != nil {
 		return err
 	}
-	key, edges := "--edge", c.Edge
-	if len(edges) == 0 {
-		key, edges = "capture.admin_listen", []string{cfg.Capture.AdminListen}
+	if len(c.Edge) == 0 {
+		err = forgetHere(ctx, cfg, stdio, string(c.Session))
+	} else {
+		err = forgetEverywhere(ctx, c.Edge, cfg.Admin.Token, stdio, string(c.Session))
 	}
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(stdio.Err, unreached)
+	return err
+}
+
+// forgetHere asks the edge of this configuration, and does its work where none runs.
+func forgetHere(ctx context.Context, cfg config.Config, stdio *stdio, session string) error {
+	address := cfg.Capture.AdminListen
+	err := askEdge(ctx, adminPort{"capture.admin_listen", address, cfg.Admin.Token}, session)
+	switch {
+	case err == nil:
+		fmt.Fprintf(stdio.Out, "forgotten by the edge at %s\n", address)
+		return nil
+	case ctx.Err() != nil:
+		return errInterrupted
+	case !errors.Is(err, errNoProcess):
+		return err
+	}
+	fmt.Fprintf(stdio.Err, "%v; writing to topic %s\n", err, cfg.Clicks.Topic)
+	if err := forgetAlone(ctx, cfg, stdio, session); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdio.Out, "forgotten in topic %s\n", cfg.Clicks.Topic)
+	return nil
+}
+
+// forgetEverywhere asks all edges, also after one that did not answer: what the others forget today need not wait for it.
+func forgetEverywhere(ctx context.Context, edges []string, token config.Secret, stdio *stdio, session string) error {
 	for _, address := range edges {
-		err := askEdge(ctx, adminPort{key, address, cfg.Admin.Token}, string(c.Session))
+		// Without a port it would be 80, and the token would go to whatever serves there.
+		if _, port, err := net.SplitHostPort(address); err != nil || !isPort(port) {
+			return &usageError{fmt.Sprintf("--edge %s: must be the host:port of an edge's capture.admin_listen, like edge-1:9645", schema.Quoted(address))}
+		}
+	}
+	var failed error
+	for _, address := range edges {
+		err := askEdge(ctx, adminPort{"--edge", address, token}, session)
 		switch {
 		case err == nil:
 			fmt.Fprintf(stdio.Out, "forgotten by the edge at %s\n", address)
 		case ctx.Err() != nil:
 			return errInterrupted
-		case len(c.Edge) > 0 && errors.Is(err, errNoProcess):
-			return fmt.Errorf("%w; clicks in its spool would undo the erasure: start it and call this again", err)
 		case errors.Is(err, errNoProcess):
-			fmt.Fprintf(stdio.Err, "%v; writing to topic %s\n", err, cfg.Clicks.Topic)
-			if err := forgetAlone(ctx, cfg, stdio, string(c.Session)); err != nil {
-				return err
-			}
-			fmt.Fprintf(stdio.Out, "forgotten in topic %s\n", cfg.Clicks.Topic)
+			failed = errors.Join(failed, fmt.Errorf("%w; clicks in its spool would undo the erasure: start it and call this again", err))
 		default:
-			return err
+			failed = errors.Join(failed, err)
 		}
 	}
-	_, err = io.WriteString(stdio.Err, unreached)
-	return err
+	return failed
+}
+
+func isPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && port > 0
 }
 
 // askEdge lets a running edge forget the session: behind the clicks that it has taken and not produced yet.
