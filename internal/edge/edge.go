@@ -92,7 +92,7 @@ func (e *Edge) handler() (http.Handler, error) {
 		return nil, err
 	}
 	e.close = proxy.close
-	return e.capture.Middleware(proxy), e.metrics.Register(proxy.failures)
+	return proxy.once(e.capture.Middleware(proxy)), e.metrics.Register(proxy.failures)
 }
 
 // Addr is where shoppers are served.

@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +27,8 @@ type proxy struct {
 	trusted   []netip.Prefix
 	transport *http.Transport
 	log       *slog.Logger
+	// hop names this edge to itself.
+	hop string
 	// failures counts requests that the shop did not answer.
 	failures prometheus.Counter
 	seldom   rate.Sometimes
@@ -40,9 +43,9 @@ func newProxy(edge config.Capture, log *slog.Logger) (*proxy, error) {
 		return nil, errors.New("capture.upstream cannot be read: write it like http://127.0.0.1:3000")
 	}
 	p := &proxy{
-		upstream: upstream, trusted: edge.Proxies(), transport: newTransport(), log: log, seldom: rate.Sometimes{Interval: complainEvery},
+		upstream: upstream, trusted: edge.Proxies(), transport: newTransport(), log: log, hop: newHop(), seldom: rate.Sometimes{Interval: complainEvery},
 		failures: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "cjrelay_capture_upstream_failures_total", Help: "Requests that the shop did not answer; the shopper got 502 or 504.",
+			Name: "cjrelay_capture_upstream_failures_total", Help: "Requests that the shop did not answer; the shopper got 502, 504 or 508.",
 		}),
 	}
 	p.ReverseProxy = httputil.ReverseProxy{
@@ -87,6 +90,7 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 			r.Out.Header[name] = said
 		}
 	}
+	r.Out.Header[hopHeader] = append(slices.Clone(r.In.Header[hopHeader]), p.hop)
 }
 
 // fail answers when the shop does not. The cookies are set all the same: the shopper will try again.
