@@ -2,9 +2,12 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cjrelay/cjrelay/schema"
 )
 
 // Asked says which orders somebody wants to see. Every field that is not empty must fit.
@@ -47,6 +50,9 @@ type Step struct {
 // ordersShown is how many orders /orders answers at most.
 const ordersShown = 200
 
+// onlyOnes are what ?only= may be.
+var onlyOnes = []string{"unfinished", string(schema.Acknowledged), string(schema.Unattributed), string(schema.Duplicate), string(schema.DeadLetter), string(schema.Parked)}
+
 // orders answers /orders: ?id= a whole order id, ?q= a part of one, ?only= unfinished or an outcome, &limit= up to 200.
 func (s *Server) orders(w http.ResponseWriter, r *http.Request) {
 	asked := r.URL.Query()
@@ -58,6 +64,10 @@ func (s *Server) orders(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		limit = n
+	}
+	if only := asked.Get("only"); only != "" && !slices.Contains(onlyOnes, only) {
+		http.Error(w, "only must be one of "+strings.Join(onlyOnes, ", "), http.StatusBadRequest)
+		return
 	}
 	found := s.config.Relay.Orders(Asked{OrderID: asked.Get("id"), Part: asked.Get("q"), Only: asked.Get("only")}, limit)
 	if found == nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ func (relay) State() State {
 
 func (relay) Orders(asked Asked, limit int) []Order {
 	var found []Order
-	for _, o := range []Order{{OrderID: "ORD-1", Outcome: "acknowledged"}, {OrderID: "ORD-10", Outcome: "dead_letter"}, {OrderID: "ORD-2"}} {
+	for _, o := range []Order{{OrderID: "ORD-1", Outcome: "acknowledged", URL: "https://cj.test/u?CID=1&TYPE=2"}, {OrderID: "ORD-10", Outcome: "dead_letter"}, {OrderID: "ORD-2"}} {
 		if asked.Fits(o.OrderID, o.Outcome) && len(found) < limit {
 			found = append(found, o)
 		}
@@ -108,6 +109,14 @@ func TestStateIsJSON(t *testing.T) {
 	})
 }
 
+// Somebody copies the URL out of a terminal.
+func TestAddressesAreWrittenAsTheyAre(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, body := setup(t, "127.0.0.1", withRelay).ask(t, "GET", "/orders?id=ORD-1", "")
+		require.Contains(t, body, `"https://cj.test/u?CID=1&TYPE=2"`)
+	})
+}
+
 func TestEventsComeEverySecondUntilTheProcessStops(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := setup(t, "127.0.0.1", withRelay)
@@ -158,6 +167,16 @@ func TestOrdersAreFound(t *testing.T) {
 					ids[i] = order.OrderID
 				}
 				require.Equal(t, test.found, strings.Join(ids, " "))
+			})
+		})
+	}
+	// A typing mistake must not look like an order that nobody knows.
+	for _, only := range []string{"acked", "Unfinished", "dead letter"} {
+		t.Run("Only "+only, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				response, body := setup(t, "127.0.0.1", withRelay).ask(t, "GET", "/orders?only="+url.QueryEscape(only), "")
+				require.Equal(t, 400, response.StatusCode)
+				require.Equal(t, "only must be one of unfinished, acknowledged, unattributed, duplicate, dead_letter, parked\n", body)
 			})
 		})
 	}

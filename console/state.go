@@ -191,5 +191,8 @@ func (s *Server) statePage(w http.ResponseWriter, _ *http.Request) { writeJSON(w
 func writeJSON(w http.ResponseWriter, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(value)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // no browser takes it for a page, and an & is to be an & where somebody copies a URL
+	_ = encoder.Encode(value)
 }

@@ -65,7 +65,7 @@ const latestOf = span => span >= hour ? "latest hour" : "latest " + Math.round(s
 function chart(id, what, values, from, now) {
   const most = Math.max(0, ...values.map(v => v.value));
   draw(id + "-line", values, from, now, Math.max(1, most));
-  const text = latestOf(now - from) + (values.length ? ", at most " + short(most) : "");
+  const text = latestOf(now - from) + (most > 0 ? ", at most " + short(most) : "");
   $(id + "-note").textContent = text;
   $(id + "-line").setAttribute("aria-label", what + " a second, " + text);
 }
@@ -99,10 +99,10 @@ export function show(state) {
   }
   const then = before(30000), [half, all] = within(0.5, then, now), [nearly] = within(0.99, then, now);
   $("p50").textContent = inWords(half);
-  $("p99").textContent = inWords(nearly);
-  $("latency-note").textContent = all ? number(all) + " answers, latest 30 seconds" : "no answer in the latest 30 seconds";
+  $("p50-unit").textContent = all ? "half" : "";
+  $("latency-note").textContent = all ? "99 % " + inWords(nearly) + " · " + number(all) + " in 30 s" : "none in the latest 30 s";
   const slow = pairs.map(([a, b]) => { const [i] = within(0.99, a, b); return { at: b.at, value: i < 0 ? null : i + 1 }; });
   draw("slow-line", slow, from, now.at, Math.max(1, bounds.length));
   const worst = Math.max(0, ...slow.map(v => v.value)) - 1;
-  $("slow-line").setAttribute("aria-label", "how long 99 % of CJ's answers take, " + latestOf(now.at - from) + (worst < 0 ? ": no answers" : ", at most " + inWords(worst)));
+  $("slow-line").setAttribute("aria-label", "how long 99 % of the attempts take, " + latestOf(now.at - from) + (worst < 0 ? ": none" : ", at most " + inWords(worst)));
 }

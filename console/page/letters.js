@@ -1,7 +1,7 @@
 // The dead letters of all processes, out of their topic. Looking costs reading, so it is done when they come into sight
 // and when this process has written one, not with every event.
 
-import { number } from "./ribbon.js";
+import { many, number } from "./ribbon.js";
 import { make } from "./orders.js";
 
 const $ = id => document.getElementById(id);
@@ -65,7 +65,7 @@ function row(letter) {
   }
   const facts = [["letter", place(letter.letter)], ["order", place(letter.order)], ["written", when(letter.at)],
     ["attempts", number(letter.attempts) + (letter.status ? ", CJ answered " + letter.status + " last" : "")],
-    ...(letter.redrives ? [["before", "sent again " + number(letter.redrives) + (letter.redrives === 1 ? " time" : " times")]] : [])];
+    ...(letter.redrives ? [["before", "sent again " + many(letter.redrives, "time")]] : [])];
   body.push(make("dl", "facts", ...facts.flatMap(([name, value]) => [make("dt", "", name), make("dd", "mono", value)])));
   let entry = make("details", "letter", make("summary", "", id, tag, make("span", "when faint mono", when(letter.at))), ...body);
   entry.dataset.place = place(letter.letter);
@@ -109,10 +109,10 @@ function chips(found) {
 
 // bulk is the button for all letters of a reason.
 function bulk(found) {
-  const into = $("letters-bulk"), many = chosen ? (found.waiting[chosen] || 0) - (found.stuck[chosen] || 0) : 0;
+  const into = $("letters-bulk"), all = chosen ? (found.waiting[chosen] || 0) - (found.stuck[chosen] || 0) : 0;
   const button = into.querySelector("button");
-  if (!actions || many <= 0) { button?.remove(); return; }
-  const label = verb(chosen) + ": all " + number(many) + " " + words(chosen);
+  if (!actions || all <= 0) { button?.remove(); return; }
+  const label = verb(chosen) + ": all " + number(all) + " " + words(chosen);
   if (button) { button.textContent = label; button.dataset.ask = label + "?"; return; }
   into.replaceChildren(action(label, "/actions/letters/redrive?reason=" + encodeURIComponent(chosen), label + "?", (answer, p) => {
     p.querySelector(".result").textContent = number(answer.redriven) + " sent again" + (answer.refused ? ", " + number(answer.refused) + " not: the first " + answer.why : "") +
@@ -123,17 +123,17 @@ function bulk(found) {
 
 function note(found) {
   const all = [];
-  if (found.unread) all.push("Still reading the topic: " + number(found.unread) + " records to go.");
+  if (found.unread) all.push("Still reading the topic: " + many(found.unread, "record") + " to go.");
   if (found.letters.length >= 200) all.push("The latest 200 are listed.");
   if (found.passed) all.push("The oldest " + number(found.passed) + " records of the topic are too many to look at.");
-  if (found.unnamed) all.push("The schema registry did not answer: " + number(found.unnamed) + " letters are shown without their order's id.");
-  if (found.foreign) all.push(number(found.foreign) + " records of the topic are not cjrelay's.");
+  if (found.unnamed) all.push("The schema registry did not answer: " + many(found.unnamed, "letter") + (found.unnamed === 1 ? " is shown without its order's id." : " are shown without their order's id."));
+  if (found.foreign) all.push(many(found.foreign, "record") + " of the topic" + (found.foreign === 1 ? " is" : " are") + " not cjrelay's.");
   $("letters-note").textContent = all.join(" ");
 }
 
 // rest is the button that lists the others too: a long list would hide the orders below it.
-function rest(found, many) {
-  const b = make("button", "quiet", "Show " + number(many) + " more"), p = make("p", "actions", b);
+function rest(found, count) {
+  const b = make("button", "quiet", "Show " + number(count) + " more"), p = make("p", "actions", b);
   b.type = "button";
   b.addEventListener("click", () => {
     const next = most;

@@ -19,6 +19,8 @@ export const legend = [["committed", "committed"], ["done", "done, not committed
 
 export const number = n => n.toLocaleString("en");
 
+export const many = (n, thing) => number(n) + " " + thing + (n === 1 ? "" : "s");
+
 // Where the parts of a ribbon begin, of 1000: the left is all that is committed, the right all that is not read.
 const left = 120, right = 820;
 
@@ -36,14 +38,34 @@ function rect(kind, from, to, title) {
   return r;
 }
 
+const kindOf = doing => (doings[doing] || ["waiting"])[0];
+
 function words(p) {
   const unread = p.end >= 0 && p.next >= 0 ? Math.max(0, p.end - p.next) : 0;
   const all = [];
-  all.push(["committed ", p.committed < 0 ? "nothing yet" : number(p.committed)]);
+  all.push(["committed ", p.committed > 0 ? number(p.committed) : "nothing yet"]);
   const done = p.done.reduce((sum, [from, to]) => sum + to - from, 0);
   if (done) all.push(["done above ", number(done)]);
-  for (const [doing, count] of Object.entries(p.counts).sort()) all.push([(doings[doing] || ["", doing])[1] + " ", number(count)]);
+  // What is under way is so for a moment only: one number for it, as each of its own would come and go.
+  const counts = Object.entries(p.counts).sort(), under = counts.filter(([doing]) => kindOf(doing) === "sending").reduce((sum, [, count]) => sum + count, 0);
+  if (under) all.push(["under way ", number(under)]);
+  for (const [doing, count] of counts) if (kindOf(doing) !== "sending") all.push([(doings[doing] || ["", doing])[1] + " ", number(count)]);
   if (unread) all.push(["still in Kafka ", number(unread)]);
+  return all;
+}
+
+// runs are the listed orders as stretches of neighbours at the same. Only the lowest are listed: the last stretch is the
+// others, shown as what most of them are at.
+function runs(p, next) {
+  const all = [], rest = { ...p.counts };
+  for (const { offset, doing } of p.pending) {
+    const last = all[all.length - 1];
+    rest[doing]--;
+    if (last && last.doing === doing && last.to === offset) last.to++;
+    else all.push({ from: offset, to: offset + 1, doing });
+  }
+  const [doing, count] = Object.entries(rest).sort((a, b) => b[1] - a[1])[0] || ["", 0];
+  if (count > 0) all.push({ from: all.length ? all[all.length - 1].to : Math.max(p.committed, 0), to: next, doing });
   return all;
 }
 
@@ -59,14 +81,14 @@ export function draw(item, p) {
   const at = offset => left + (offset - from) / Math.max(span, 1) * (edge - left);
   const parts = [];
   if (span === 0) {
-    parts.push(rect("committed", 0, unread ? edge : 1000, "committed"));
+    if (from > 0) parts.push(rect("committed", 0, edge, "committed"));
   } else {
-    parts.push(rect("committed", 0, left, "committed up to " + number(from)));
-    for (const [a, b] of p.done) parts.push(rect("done", at(a), at(Math.min(b, next)), number(b - a) + " done from " + number(a)));
-    for (const { offset, doing } of p.pending) {
-      const [kind, said] = doings[doing] || ["waiting", doing];
-      parts.push(rect(kind, at(offset), at(offset + 1), "offset " + number(offset) + ": " + said));
+    if (from > 0) parts.push(rect("committed", 0, left, "committed up to " + number(from)));
+    for (const { from, to, doing } of runs(p, next)) {
+      const said = (doings[doing] || ["", doing])[1];
+      parts.push(rect(kindOf(doing), at(from), at(to), (to === from + 1 ? "offset " + number(from) : "offsets " + number(from) + " to " + number(to - 1)) + ": " + said));
     }
+    for (const [a, b] of p.done) parts.push(rect("done", at(a), at(Math.min(b, next)), number(b - a) + " done from " + number(a)));
   }
   if (unread) parts.push(rect("unread", edge, edge + (1000 - edge) * Math.min(1, Math.log10(unread + 1) / 5), number(unread) + " still in Kafka"));
   ribbon.replaceChildren(...parts);
