@@ -29,8 +29,9 @@ type explainCmd struct {
 // explanation is all that is known of an order. Its JSON is the answer of `cjrelay explain -o json`: fields may be added.
 type explanation struct {
 	OrderID string `json:"order_id"`
-	// Outcomes are those in the outcomes topic, oldest first.
-	Outcomes []explainedOutcome `json:"outcomes"`
+	// Outcomes are those in the outcomes topic, oldest first; OutcomesTrouble says why it could not be read.
+	Outcomes        []explainedOutcome `json:"outcomes"`
+	OutcomesTrouble string             `json:"outcomes_trouble,omitempty"`
 	// Process is what the process at admin.listen has seen of it; Trouble says why it could not be asked.
 	Process []console.Order `json:"process"`
 	Trouble string          `json:"trouble,omitempty"`
@@ -70,8 +71,14 @@ func (c *explainCmd) Run(ctx context.Context, stdio *stdio) error {
 	if err := askAdmin(ctx, cfg.Admin, "/orders", url.Values{"id": {c.OrderID}}, &known.Process); err != nil {
 		known.Trouble = err.Error()
 	}
-	if known.Outcomes, err = readOutcomes(ctx, cfg, stdio, c.OrderID); err != nil {
-		return err
+	found, unread := readOutcomes(ctx, cfg, stdio, c.OrderID)
+	switch {
+	case unread == nil:
+		known.Outcomes = found
+	case errors.Is(unread, errInterrupted), len(known.Process) == 0:
+		return unread
+	default:
+		known.OutcomesTrouble = unread.Error()
 	}
 	switch {
 	case c.Output == "json":
@@ -86,7 +93,7 @@ func (c *explainCmd) Run(ctx context.Context, stdio *stdio) error {
 	if len(known.Outcomes)+len(known.Process) == 0 {
 		return fmt.Errorf("order %s is %w", schema.Quoted(c.OrderID), errNotKnown)
 	}
-	return nil
+	return unread
 }
 
 // likelyKeys are those of the order's outcomes if the account was as it is now.
@@ -111,6 +118,9 @@ func readOutcomes(ctx context.Context, cfg config.Config, stdio *stdio, orderID 
 	found, err := outcomes.Of(ctx, client, cfg.Outcomes.Topic, orderID, likelyKeys(cfg.CJ, orderID), show)
 	if ctx.Err() != nil {
 		return nil, errInterrupted
+	}
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return nil, fmt.Errorf("outcomes.topic %q does not exist: check the name, or make it with `cjrelay topics`", cfg.Outcomes.Topic)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("kafka at %v: %w", cfg.Kafka.Brokers, err)

@@ -131,5 +131,30 @@ func TestExplainTellsWhatBecameOfAnOrder(t *testing.T) {
 		require.Contains(t, got.out, "process   ready")
 		require.Contains(t, got.out, "group     not asked: kafka at ")
 		require.Contains(t, got.err, "the group could not be asked for")
+		require.NotContains(t, got.out, "shard")
+		require.NotContains(t, got.out, "DescribeGroups")
+
+		// What the process remembers does not need Kafka.
+		known := call(t, "", "explain", "ORD-stuck", "--config", cut)
+		require.Equal(t, exitFailed, known.code, "the outcomes topic may know more")
+		require.Contains(t, known.out, "seen by the process")
+		require.Contains(t, known.out, "no outcomes: kafka at ")
+		require.Contains(t, known.err, "kafka at ")
+		var found explanation
+		require.NoError(t, json.Unmarshal([]byte(call(t, "", "explain", "ORD-stuck", "--config", cut, "-o", "json").out), &found))
+		require.Len(t, found.Process, 1)
+		require.Contains(t, found.OutcomesTrouble, "kafka at ")
+		unknown := call(t, "", "explain", "ORD-unknown", "--config", cut)
+		require.Equal(t, exitFailed, unknown.code)
+		require.Contains(t, unknown.err, "kafka at ", "not that the order is not known")
+	})
+	t.Run("WithoutTheOutcomesTopic", func(t *testing.T) {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		other := filepath.Join(t.TempDir(), "cjrelay.yaml")
+		require.NoError(t, os.WriteFile(other, bytes.Replace(text, []byte("outcomes: {topic: "), []byte("outcomes: {topic: no-"), 1), 0o600))
+		got := call(t, "", "explain", "ORD-unknown", "--config", other)
+		require.Equal(t, exitFailed, got.code)
+		require.Equal(t, "cjrelay: outcomes.topic \"no-"+s.topics["outcomes"]+"\" does not exist: check the name, or make it with `cjrelay topics`\n", got.err)
 	})
 }

@@ -15,8 +15,14 @@ import (
 func writeExplanation(out io.Writer, known explanation) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "order %s\n", printable(known.OrderID))
-	for _, outcome := range known.Outcomes {
+	for i, outcome := range known.Outcomes {
 		writeOutcome(&text, outcome)
+		if i == len(known.Outcomes)-1 { // what came of it since is told by the next one
+			writeAdvice(&text, outcome)
+		}
+	}
+	if known.OutcomesTrouble != "" {
+		fmt.Fprintf(&text, "\nno outcomes: %s\n", known.OutcomesTrouble)
 	}
 	for _, order := range known.Process {
 		writeTrail(&text, order)
@@ -52,6 +58,10 @@ func writeOutcome(text *strings.Builder, o explainedOutcome) {
 		line("query", "sha256 %s", o.QuerySHA256)
 	}
 	_ = table.Flush()
+}
+
+// writeAdvice says what can be done about an outcome.
+func writeAdvice(text *strings.Builder, o explainedOutcome) {
 	switch o.Outcome {
 	case schema.DeadLetter, schema.Parked:
 		fmt.Fprintf(text, "  see it with `cjrelay dlq show`, and send it again with `cjrelay dlq redrive`\n")

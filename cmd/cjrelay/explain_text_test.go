@@ -26,3 +26,18 @@ func TestExplainSaysWhatCanBeDone(t *testing.T) {
 		})
 	}
 }
+
+// What was sent again needs no redrive: its later outcome says how it stands.
+func TestExplainLeavesWhatWasSentAgainAlone(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	one := func(kind schema.Kind) explainedOutcome {
+		return explainedOutcome{OutcomeRecord: schema.OutcomeRecord{Outcome: kind, SessionID: "s-1"}}
+	}
+	require.NoError(t, writeExplanation(&out, explanation{OrderID: "ORD-1", Outcomes: []explainedOutcome{one(schema.DeadLetter), one(schema.Acknowledged)}}))
+	require.NotContains(t, out.String(), "redrive")
+	out.Reset()
+	require.NoError(t, writeExplanation(&out, explanation{OrderID: "ORD-1", Outcomes: []explainedOutcome{one(schema.Unattributed), one(schema.DeadLetter)}}))
+	require.Contains(t, out.String(), "redrive")
+	require.NotContains(t, out.String(), "clicks get")
+}

@@ -95,6 +95,8 @@ func (c *previewCmd) account() (config.Config, error) {
 	switch {
 	case c.Config != "":
 		return cfg, cfg.Validate(config.ForPreview)
+	case cfg.CJ.EnterpriseID == "" && len(cfg.CJ.Actions) == 0:
+		return cfg, &usageError{"no account at CJ: give --enterprise-id and --action-tracker-id, or --config"}
 	case cfg.CJ.EnterpriseID == "":
 		return cfg, &usageError{"no enterprise id: give --enterprise-id, or --config with cj.enterprise_id"}
 	case len(cfg.CJ.Actions) == 0:

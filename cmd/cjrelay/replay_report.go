@@ -69,10 +69,10 @@ func (r *replayReport) write(out io.Writer, form string) error {
 }
 
 func (r *replayReport) table(text *strings.Builder) {
-	table := tabwriter.NewWriter(text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "PARTITION\tFROM\tUNTIL\tORDERS\tSEND\tAGAIN\tLEFT\tUNATTRIBUTED\tDEAD LETTERS")
+	table := tabwriter.NewWriter(text, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "PARTITION\tFROM\tUNTIL\tORDERS\tSEND\tAGAIN\tLEFT\tUNATTRIBUTED\tDEAD LETTERS\t")
 	row := func(name, from, until string, t *replay.Tally) {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\n", name, from, until, t.Orders, replay.Sum(t.Send)+t.Repeated, r.again(t), r.left(t),
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t\n", name, from, until, t.Orders, replay.Sum(t.Send)+t.Repeated, r.again(t), r.left(t),
 			replay.Sum(t.Unattributed), replay.Sum(t.DeadLetters))
 	}
 	for _, p := range r.Partitions {
@@ -138,9 +138,11 @@ func (r *replayReport) ending(text *strings.Builder) {
 		for _, kind := range slices.Sorted(maps.Keys(r.Result)) {
 			parts = append(parts, fmt.Sprintf("%d %s (%s)", replay.Sum(r.Result[kind]), kind, byReasons(r.Result[kind])))
 		}
-		fmt.Fprintf(text, "done: %s\n", strings.Join(parts, ", "))
-	default:
+		fmt.Fprintf(text, "%s: %s\n", map[bool]string{true: "done", false: "so far"}[r.Done], strings.Join(parts, ", "))
+	case r.Done:
 		fmt.Fprintln(text, "done: there was nothing to do")
+	default:
+		fmt.Fprintln(text, "so far: nothing")
 	}
 }
 

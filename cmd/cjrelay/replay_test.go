@@ -75,9 +75,9 @@ func TestReplayTellsWhatItWouldDo(t *testing.T) {
 	m.outcomes(t, 6)
 
 	text := m.verb(t, exitDone, "replay", "--to-earliest").out
-	require.Equal(t, `PARTITION  FROM  UNTIL  ORDERS  SEND  AGAIN  LEFT  UNATTRIBUTED  DEAD LETTERS
-0          0     6      6       2     0      2     1             1
-total                   6       2     0      2     1             1
+	require.Equal(t, `  PARTITION  FROM  UNTIL  ORDERS  SEND  AGAIN  LEFT  UNATTRIBUTED  DEAD LETTERS
+          0     0      6       6     2      0     2             1             1
+      total                    6     2      0     2             1             1
 
        2  to send for the first time (2 joined)
        1  of them wait in the dead-letter topic, too: do not redrive these letters as well

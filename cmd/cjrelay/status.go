@@ -92,6 +92,9 @@ func (c *statusCmd) Run(ctx context.Context, stdio *stdio) error {
 // groupPatience is how long Kafka may take to tell.
 const groupPatience = 15 * time.Second
 
+// groupRetry is how long a cluster is left alone that does not know yet where groups are kept.
+const groupRetry = 250 * time.Millisecond
+
 // askGroup asks Kafka for the group.
 func askGroup(ctx context.Context, cfg config.Config) (*groupStatus, error) {
 	ctx, cancel := context.WithTimeout(ctx, groupPatience)
@@ -101,10 +104,7 @@ func askGroup(ctx context.Context, cfg config.Config) (*groupStatus, error) {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
 	defer client.Close()
-	lags, err := kadm.NewClient(client).Lag(ctx, cfg.Orders.Group)
-	if err == nil {
-		err = lags.Error()
-	}
+	lags, err := lagOf(ctx, kadm.NewClient(client), cfg.Orders.Group)
 	if errors.Is(err, kerr.GroupIDNotFound) {
 		return &groupStatus{Name: cfg.Orders.Group, State: "not there yet", Partitions: []groupPosition{}}, nil
 	}
@@ -125,6 +125,28 @@ func askGroup(ctx context.Context, cfg config.Config) (*groupStatus, error) {
 		group.Partitions = append(group.Partitions, position)
 	}
 	return group, nil
+}
+
+// lagOf asks until a new cluster has made the topic that groups are kept in: the first question makes it.
+func lagOf(ctx context.Context, admin *kadm.Client, group string) (kadm.DescribedGroupLags, error) {
+	for {
+		lags, err := admin.Lag(ctx, group)
+		if err == nil {
+			err = lags.Error()
+		}
+		var shards *kadm.ShardErrors
+		if errors.As(err, &shards) && len(shards.Errs) > 0 {
+			err = shards.Errs[0].Err // one group is asked for, so there is one cause
+		}
+		if !errors.Is(err, kerr.CoordinatorNotAvailable) {
+			return lags, err
+		}
+		select {
+		case <-ctx.Done():
+			return lags, err
+		case <-time.After(groupRetry):
+		}
+	}
 }
 
 // writeStatus prints how things stand, for people.

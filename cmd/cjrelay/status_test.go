@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // The group's lag is of the orders' topic, whatever else the group has ever read.
@@ -35,4 +37,32 @@ func TestStatusOfWhatIsNotACJRelay(t *testing.T) {
 	t.Cleanup(stranger.Close)
 	m.edit(t, "listen: '127.0.0.1:0'", "listen: '"+strings.TrimPrefix(stranger.URL, "http://")+"'")
 	require.Contains(t, m.verb(t, exitDone, "status").out, "is not a cjrelay", "and Kafka can still be asked")
+}
+
+// A cluster that is new makes the topic in which it keeps groups when it is first asked for one.
+func TestStatusWaitsForANewCluster(t *testing.T) {
+	t.Parallel()
+	m := newMerchant(t, 1)
+	if m.kafka.Fake == nil {
+		t.Skip("only the fake can be new again")
+	}
+	refusals := 3
+	m.kafka.Fake.ControlKey(int16(kmsg.FindCoordinator), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		if refusals == 0 {
+			return nil, nil, false
+		}
+		refusals--
+		m.kafka.Fake.KeepControl()
+		asked := request.(*kmsg.FindCoordinatorRequest)
+		response := asked.ResponseKind().(*kmsg.FindCoordinatorResponse)
+		response.ErrorCode = kerr.CoordinatorNotAvailable.Code
+		for _, key := range asked.CoordinatorKeys {
+			one := kmsg.NewFindCoordinatorResponseCoordinator()
+			one.Key, one.NodeID, one.ErrorCode = key, -1, kerr.CoordinatorNotAvailable.Code
+			response.Coordinators = append(response.Coordinators, one)
+		}
+		return response, nil, true
+	})
+	require.Contains(t, m.verb(t, exitDone, "status").out, "not there yet, members 0")
+	require.Zero(t, refusals)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -142,8 +143,10 @@ func (o *Options) listen(s *story) (*console.Server, error) {
 	admin, err := console.Listen(cfg)
 	switch {
 	case err == nil:
+	case o.Serve && errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("--serve needs %s for the console, and it is in use: stop what uses it, perhaps another demo", o.Admin)
 	case o.Serve:
-		return nil, fmt.Errorf("the admin port needs %s: stop what uses it, perhaps another demo: %w", o.Admin, err)
+		return nil, err
 	default:
 		cfg.Listen = "127.0.0.1:0"
 		if admin, err = console.Listen(cfg); err != nil {
@@ -168,6 +171,6 @@ func (o *Options) print(ledger *Ledger, notes *notes) error {
 		return ledger.writeText(o.Out)
 	}
 	return ledger.writeText(o.Out,
-		"cjrelay demo --serve         stays open",
-		"cjrelay preview ORDER.json   prints CJ's URL")
+		"cjrelay demo --serve   stays open",
+		"cjrelay qa             writes a report of CJ's test orders and their URLs")
 }

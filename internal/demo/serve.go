@@ -16,8 +16,8 @@ const (
 
 // goOn keeps the world running until ctx ends.
 func (s *story) goOn(ctx context.Context, out io.Writer) error {
-	fmt.Fprintf(out, "\nThe shop stays open, with a shopper every %s. The console is at http://%s/   Ctrl-C closes it.\n"+
-		"Its actions ask for this token: %s\n", trickle, s.console, s.token)
+	fmt.Fprintf(out, "\nThe shop stays open, with a shopper every %s. Ctrl-C closes it.\n"+
+		"The console is at http://%s/\nIts actions ask for this token: %s\n", trickle, s.console, s.token)
 	crowd := newCrowd(s.seed)
 	ticker := time.NewTicker(trickle)
 	defer ticker.Stop()

@@ -29,7 +29,8 @@ type Runner struct {
 
 // Progress is how far a replay is.
 type Progress struct {
-	// Done of Total orders have ended. What ends out of turn counts when all before it has.
+	// Done of Total orders have ended, whoever did them. What another process ends out of turn counts when all before it
+	// has.
 	Done, Total int64
 	// Acknowledged is how many CJ has taken.
 	Acknowledged int64
@@ -67,6 +68,7 @@ func (r Runner) Run(ctx context.Context, survey *Survey) (result Result, done bo
 	go func() { ended <- processor.Run(running) }()
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
+	begun := int64(-1) // how many were done before this process did any
 	for {
 		select {
 		case err := <-ended:
@@ -85,8 +87,11 @@ func (r Runner) Run(ctx context.Context, survey *Survey) (result Result, done bo
 			stop()
 		}
 		if r.Progress != nil {
-			p := survey.progress(reached, processor)
-			p.Acknowledged = Sum(resultOf(registry)[schema.Acknowledged])
+			p, result := survey.progress(reached, processor), resultOf(registry)
+			if begun < 0 {
+				begun = p.Done
+			}
+			p.count(begun, result)
 			r.Progress(p)
 		}
 	}
@@ -125,6 +130,14 @@ func (s *Survey) progress(offsets map[int32]kadm.Offset, processor *relay.Relay)
 		}
 	}
 	return p
+}
+
+// count adds what this process has done since so many were, above what is committed too.
+func (p *Progress) count(begun int64, result Result) {
+	for _, reasons := range result {
+		begun += Sum(reasons)
+	}
+	p.Done, p.Acknowledged = min(max(p.Done, begun), p.Total), Sum(result[schema.Acknowledged])
 }
 
 // resultOf reads the relay's own counters.
