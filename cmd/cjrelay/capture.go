@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/cjrelay/cjrelay/internal/config"
@@ -55,5 +57,8 @@ func advise(log *slog.Logger, shop config.Capture) {
 	}
 	if shop.CookieDomain == "" {
 		log.Warn("capture.cookie_domain is not set: CJ's cookie stays with the host that set it, and CJ asks for the parent domain")
+	}
+	if slices.ContainsFunc(shop.Proxies(), func(network netip.Prefix) bool { return network.Bits() == 0 }) {
+		log.Warn("capture.trusted_proxies holds every address: what shoppers themselves write into X-Forwarded headers and capture.session_header is believed; list your proxies alone")
 	}
 }
