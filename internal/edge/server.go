@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -72,6 +73,19 @@ func (l serverLines) Write(line []byte) (int, error) {
 	if bytes.Contains(line, []byte("TLS handshake error")) {
 		level = slog.LevelDebug
 	}
-	l.log.Log(context.Background(), level, string(bytes.TrimSpace(line)))
+	text := string(bytes.TrimSpace(line))
+	if strings.HasPrefix(text, "httputil: ") {
+		text = unquoted(text)
+	}
+	l.log.Log(context.Background(), level, text)
 	return len(line), nil
+}
+
+// unquoted leaves out what an error of net/http quotes of a response that it cannot read: a session id or an e-mail
+// address as well as anything else.
+func unquoted(text string) string {
+	if before, _, found := strings.Cut(text, `"`); found {
+		return before + "…"
+	}
+	return text
 }
