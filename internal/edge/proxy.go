@@ -103,7 +103,9 @@ func (p *proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	// A shopper who has gone away says nothing about the shop.
 	if !errors.Is(r.Context().Err(), context.Canceled) {
 		p.failures.Inc()
-		p.seldom.Do(func() { p.log.Warn("the shop does not answer", "upstream", p.upstream.Host, "error", unquoted(err.Error())) })
+		p.seldom.Do(func() {
+			p.log.Warn("the shop does not answer", "upstream", p.upstream.Host, "error", unquoted(err.Error()))
+		})
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	http.Error(w, fmt.Sprintf("%d: the shop does not answer", status), status)
