@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -67,7 +68,8 @@ func tombstonesLive(ctx context.Context, client *kgo.Client, topic string) (time
 		for _, config := range resource.Configs {
 			if config.Name == setting && config.Value != nil {
 				milliseconds, err := strconv.ParseInt(*config.Value, 10, 64)
-				return time.Duration(milliseconds) * time.Millisecond, err
+				// Some write "for ever" as the largest number there is, which as a time.Duration would be less than nothing.
+				return time.Duration(min(milliseconds, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond, err
 			}
 		}
 	}

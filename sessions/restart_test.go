@@ -1,6 +1,8 @@
 package sessions
 
 import (
+	"math"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -77,6 +79,24 @@ func TestStoreOlderThanTombstonesLiveIsMadeAnew(t *testing.T) {
 	requireVerdict(t, beyond, "s", "", schema.ReasonNoClick)
 	requireVerdict(t, beyond, "s-2", "new", "")
 	require.Contains(t, b.log.String(), "erased clicks would come back")
+}
+
+// Some write "for ever" as the largest number that Kafka takes.
+func TestStoreOfATopicThatKeepsTombstonesForEverIsGoneOnFrom(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 1)
+	b.topic = b.Topic(t, "cjevent", 1, map[string]string{
+		"cleanup.policy": "compact,delete", "retention.ms": "-1", "delete.retention.ms": strconv.FormatInt(math.MaxInt64, 10),
+	})
+	store := &surviving{Memory: NewMemory()}
+	b.Produce(t, b.click("s", "kept", time.Hour))
+	before := start(t, b, b.config(), store)
+	requireVerdict(t, before.Table, "s", "kept", "")
+	before.stop()
+	store.backdate(t, 0, 1000*time.Hour)
+	after := run(t, b, b.config(), store)
+	requireVerdict(t, after, "s", "kept", "")
+	require.NotContains(t, b.log.String(), "made anew from the topic")
 }
 
 // A table that stands still for longer than tombstones live has missed some for good.
