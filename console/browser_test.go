@@ -225,6 +225,11 @@ func TestPageSaysThatATokenIsWrongAndAsksAgain(t *testing.T) {
 func TestPageOffersToHoldOrToResume(t *testing.T) {
 	s := open(t, false)
 	s.awaits(t, `!document.getElementById("sending-hold").hidden && document.getElementById("sending-resume").hidden`)
+	s.holds(t, `(document.getElementById("sending-hold").focus(), true)`)
+	s.do(t, chromedp.KeyEvent("\r"))
+	s.do(t, chromedp.SendKeys(chromedp.ID("token"), token+"\r"))
+	s.awaits(t, `document.querySelector("#sending-actions .result").textContent === "Done."`)
 	s.set(func(s *stage) { s.ready = []Check{{"sending", errors.New("an operator holds sending")}} })
 	s.awaits(t, `document.getElementById("sending-hold").hidden && !document.getElementById("sending-resume").hidden`)
+	s.holds(t, `document.activeElement.id === "sending-resume"`)
 }

@@ -213,10 +213,10 @@ async function orders() {
 
 document.addEventListener("click", async event => {
   const button = event.target.closest("button[data-action]");
-  if (!button || button.dataset.ask && !confirm(button.dataset.ask)) return;
+  if (!button || button.ariaBusy === "true" || button.dataset.ask && !confirm(button.dataset.ask)) return;
   if (!token && !await login("Actions always need the token that is set as admin.token. It is kept until this tab closes.")) return;
   const result = button.parentElement.querySelector(".result");
-  button.disabled = true;
+  button.ariaBusy = "true"; // a disabled one would lose the focus
   try {
     let answer = await ask(button.dataset.action, { method: "POST" });
     if (answer.status === 401) {
@@ -230,7 +230,7 @@ document.addEventListener("click", async event => {
   } catch (error) {
     result.textContent = "The process does not answer: " + error.message;
   }
-  button.disabled = false;
+  button.ariaBusy = "false";
 });
 
 // ---- the connection: fetch rather than EventSource, which cannot send the token
