@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"golang.org/x/term"
 
 	"github.com/cjrelay/cjrelay/internal/letters"
 	"github.com/cjrelay/cjrelay/schema"
@@ -59,19 +62,50 @@ func (c *dlqListCmd) Run(ctx context.Context, stdio *stdio) error {
 		}
 		return json.NewEncoder(stdio.Out).Encode(list)
 	}
-	return writeLetters(stdio.Out, list)
+	return writeLetters(stdio.Out, list, columnsOf(stdio.Out))
 }
 
-func writeLetters(out io.Writer, list letterList) error {
+// columnsOf is how wide a terminal is, 0 where there is none.
+func columnsOf(out io.Writer) int {
+	if file, ok := out.(*os.File); ok {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil {
+			return width
+		}
+	}
+	return 0
+}
+
+// leastError is how many columns of a terminal the errors need to stand in the table. With fewer each is a line of its own.
+const leastError = 40
+
+// writeLetters prints the list. columns is what a terminal has, 0 for as many as it takes.
+func writeLetters(out io.Writer, list letterList, columns int) error {
 	var text strings.Builder
 	if len(list.Letters) > 0 {
-		table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "LETTER\tWRITTEN\tREASON\tORDER ID\tORDER\tREDRIVES\tERROR")
+		var table strings.Builder
+		rows := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(rows, "LETTER\tWRITTEN\tREASON\tORDER ID\tORDER\tREDRIVES\t")
 		for _, l := range list.Letters {
-			fmt.Fprintf(table, "%d/%d\t%s\t%s\t%s\t%d/%d\t%d\t%s\n", l.Place.Partition, l.Place.Offset, shownTime(l.At), l.Reason,
-				dash(shownName(l.OrderID)), l.Order.Partition, l.Order.Offset, l.Redrives, cutLine(state(l)))
+			fmt.Fprintf(rows, "%d/%d\t%s\t%s\t%s\t%d/%d\t%d\t\n", l.Place.Partition, l.Place.Offset, shownTime(l.At), l.Reason,
+				dash(shownName(l.OrderID)), l.Order.Partition, l.Order.Offset, l.Redrives)
 		}
-		_ = table.Flush()
+		_ = rows.Flush()
+		for i, row := range strings.Split(strings.TrimSuffix(table.String(), "\n"), "\n") {
+			last := "ERROR"
+			if i > 0 {
+				last = state(list.Letters[i-1])
+			}
+			switch room := columns - len([]rune(row)); {
+			case columns == 0:
+				text.WriteString(row + cutLine(last, longestLine) + "\n")
+			case room >= leastError:
+				text.WriteString(row + cutLine(last, room) + "\n")
+			case i == 0:
+				text.WriteString(strings.TrimRight(row, " ") + "\n")
+			default:
+				text.WriteString(strings.TrimRight(row, " ") + "\n  " + cutLine(last, columns-2) + "\n")
+			}
+		}
 		text.WriteString("\n")
 	}
 	total := 0
@@ -118,12 +152,18 @@ func dash(text string) string {
 	return text
 }
 
-// cutLine is the beginning of a text that is to stand in one line of a table.
-func cutLine(text string) string {
-	const longest = 100
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > longest {
-		return string(runes[:longest]) + "…"
+// longestLine is how much of an error is shown in one line where nothing else bounds it.
+const longestLine = 100
+
+// cutLine is the beginning of a text that is to stand in one line, at most so many characters.
+func cutLine(text string, most int) string {
+	return cut(strings.Join(strings.Fields(text), " "), most)
+}
+
+// cut is the beginning of a text, at most so many characters.
+func cut(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:max(most-1, 0)]) + "…"
 	}
 	return text
 }

@@ -16,6 +16,8 @@ import (
 type progress struct {
 	out      io.Writer
 	terminal bool
+	// columns is how wide the terminal is now, 0 while not known.
+	columns func() int
 
 	mu    sync.Mutex
 	drawn bool
@@ -29,7 +31,7 @@ const (
 )
 
 func newProgress(out io.Writer) *progress {
-	p := &progress{out: out, last: time.Now()}
+	p := &progress{out: out, last: time.Now(), columns: func() int { return columnsOf(out) }}
 	if file, ok := out.(*os.File); ok {
 		p.terminal = term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
 	}
@@ -57,7 +59,17 @@ func (p *progress) show(what string, done, total int64, remark string) {
 		return
 	}
 	p.drawn = true
-	fmt.Fprintf(p.out, "\r\x1b[K%s %s", bar(done, total), text)
+	line := bar(done, total) + " " + text
+	if columns := p.columns(); columns > 0 {
+		line = cut(line, columns-1)
+	}
+	fmt.Fprint(p.out, "\r\x1b[K"+line)
+}
+
+// Write writes lines of a log where the bar is, which is drawn again below them.
+func (p *progress) Write(lines []byte) (int, error) {
+	p.clear()
+	return p.out.Write(lines)
 }
 
 // clear removes the bar, before anything else is written.

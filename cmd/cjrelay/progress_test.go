@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,4 +40,32 @@ func TestProgressDrawsABarOverItself(t *testing.T) {
 			"\r\x1b[K[========================] replaying: 100 of 100, 7 acknowledged\r\x1b[K", out.String())
 	})
 	require.Equal(t, "[                        ]", bar(0, 0))
+}
+
+// A bar that is longer than a line cannot be drawn over: each time would leave one more behind.
+func TestProgressKeepsToOneLine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		p := newProgress(&out)
+		p.terminal, p.columns = true, func() int { return 60 }
+		time.Sleep(drawEvery)
+		p.show("replaying", 50, 100, "7 acknowledged; the circuit is open: CJ does not answer as it should")
+		require.Equal(t, "\r\x1b[K[============            ] replaying: 50 of 100, 7 acknowl…", out.String())
+		require.Len(t, []rune(out.String()[len("\r\x1b[K"):]), 59)
+	})
+}
+
+func TestProgressMakesRoomForTheLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		p := newProgress(&out)
+		p.terminal = true
+		fmt.Fprintln(p, "first")
+		time.Sleep(drawEvery)
+		p.show("replaying", 50, 100, "")
+		fmt.Fprintln(p, "breaker opened")
+		require.Equal(t, "first\n\r\x1b[K[============            ] replaying: 50 of 100\r\x1b[Kbreaker opened\n", out.String())
+	})
 }

@@ -91,8 +91,9 @@ func (c *replayCmd) Run(ctx context.Context, stdio *stdio) error {
 		return fmt.Errorf("kafka: %w", err)
 	}
 	defer client.Close()
-	job := &replayJob{replayCmd: c, stdio: stdio, live: cfg.Orders.Group, client: client, admin: kadm.NewClient(client),
-		log: newLog(stdio.Err, config.Log{Level: "warn", Format: cfg.Log.Format})}
+	progress := newProgress(stdio.Err)
+	job := &replayJob{replayCmd: c, stdio: stdio, progress: progress, live: cfg.Orders.Group, client: client, admin: kadm.NewClient(client),
+		log: newLog(progress, config.Log{Level: "warn", Format: cfg.Log.Format})}
 	cleanUp, err := job.ownClicks(&cfg)
 	if err != nil {
 		return err

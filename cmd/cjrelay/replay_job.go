@@ -39,7 +39,6 @@ func (j *replayJob) run(ctx context.Context, bounds replay.Bounds) error {
 	if err != nil {
 		return err
 	}
-	j.progress = newProgress(j.stdio.Err)
 	survey, err := replay.Surveyor{
 		Config: j.config, Client: j.client, Log: j.log, Group: j.group,
 		Progress: func(step string, done, total int64) { j.progress.show(step, done, total, "") },
@@ -121,7 +120,7 @@ func (j *replayJob) execute(ctx context.Context, survey *replay.Survey, report *
 func (j *replayJob) show(p replay.Progress) {
 	remark := fmt.Sprintf("%d acknowledged", p.Acknowledged)
 	if p.Trouble != "" {
-		remark += "; " + cutLine(p.Trouble)
+		remark += "; " + cutLine(p.Trouble, longestLine)
 	}
 	j.progress.show("replaying", p.Done, p.Total, remark)
 }
