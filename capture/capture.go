@@ -75,11 +75,10 @@ func (c *Capture) Close() error {
 // took to the spool, and goes on producing for at most Config.Drain. Stop serving requests before ctx ends: what comes
 // later is dropped and counted. It may be called once. The error tells that the spool could not be closed cleanly.
 func (c *Capture) Run(ctx context.Context) error {
-	client, err := kgo.NewClient(clientOptions(c.config)...)
+	producer, err := newProducer(c.spool, c.config, c.metrics, c.troubles)
 	if err != nil {
 		return fmt.Errorf("kafka: %w", errors.Join(err, c.Close()))
 	}
-	producer := newProducer(client, c.spool, c.config, c.metrics, c.troubles)
 	c.troubles.running(true)
 	defer c.troubles.running(false)
 	stop := context.AfterFunc(ctx, c.queue.close)
@@ -97,11 +96,11 @@ func (c *Capture) Run(ctx context.Context) error {
 	timer := time.AfterFunc(c.config.Drain, func() {
 		stopProducing()
 		// What a broker that hangs was sent is given up only with the connection.
-		client.Close()
+		producer.close()
 	})
 	<-produced
 	timer.Stop()
-	client.Close()
+	producer.close()
 	return c.spool.close()
 }
 

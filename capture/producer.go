@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -37,19 +38,51 @@ func clientOptions(config Config) []kgo.Opt {
 // and the pace is kept. Where some of a batch were refused, all from the first of them on are produced again, so that the
 // last record of a session is the last one in Kafka, too. The same click twice changes nothing there.
 type producer struct {
-	client   *kgo.Client
+	options  []kgo.Opt
 	spool    *spool
 	topic    string
 	encode   Encoder
 	metrics  *metrics
 	troubles *troubles
 	log      *slog.Logger
+
+	// mu guards what close may meet. The goroutine that produces is the only one that replaces the client.
+	mu     sync.Mutex
+	client *kgo.Client
+	closed bool
 }
 
-func newProducer(client *kgo.Client, spool *spool, config Config, metrics *metrics, troubles *troubles) *producer {
+func newProducer(spool *spool, config Config, metrics *metrics, troubles *troubles) (*producer, error) {
+	options := clientOptions(config)
+	client, err := kgo.NewClient(options...)
 	return &producer{
-		client: client, spool: spool, topic: config.Topic, encode: config.Encode, metrics: metrics, troubles: troubles, log: config.Log,
+		options: options, client: client, spool: spool, topic: config.Topic, encode: config.Encode, metrics: metrics, troubles: troubles, log: config.Log,
+	}, err
+}
+
+// close gives up what is under way. It may be called more than once, and while the producer runs.
+func (p *producer) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.client.Close()
+}
+
+// renew replaces a client whose topic was deleted and made anew: it knows the topic by its id, and never asks for the
+// new one's. Nothing is under way then.
+func (p *producer) renew() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
 	}
+	client, err := kgo.NewClient(p.options...)
+	if err != nil {
+		p.troubles.note(troubleKafka, err)
+		return
+	}
+	p.client.Close()
+	p.client = client
 }
 
 // run goes on until ctx ends or the spool is finished and empty.
@@ -83,6 +116,8 @@ func (p *producer) deliver(ctx context.Context, records []record) bool {
 			p.troubles.over(troubleRegistry)
 			waits.Reset()
 			continue
+		case errors.Is(err, kerr.UnknownTopicID):
+			p.renew()
 		case !isRefusal(err):
 		case together > 1:
 			// One of them is to blame for all: alone it shows.
