@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -54,19 +55,14 @@ func quiet() State {
 	return State{Topic: "order.confirmed", Group: "cjrelay", Paused: []string{}, Breaker: []Turn{{At: time.Now(), State: "closed"}}, Rules: []Rule{}, Partitions: []Partition{}}
 }
 
-// open starts the port and looks at it. remote makes it ask for the token as a port does that is not on loopback.
-func open(t *testing.T, remote bool) *stage {
+// serve begins the process, and returns where it listens.
+func (s *stage) serve(t *testing.T, listen string) string {
 	t.Helper()
-	s := &stage{state: quiet()}
 	act := func(name string) Action {
 		return func(context.Context, func(string) string) (any, error) {
 			s.set(func(s *stage) { s.asked = append(s.asked, name) })
 			return struct{}{}, nil
 		}
-	}
-	listen := "127.0.0.1:0"
-	if remote {
-		listen = "0.0.0.0:0"
 	}
 	server, err := Listen(Config{
 		Listen: listen, Token: token, Metrics: prometheus.NewRegistry(), Version: "1.2.3", Relay: s, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
@@ -86,10 +82,20 @@ func open(t *testing.T, remote bool) *stage {
 		require.NoError(t, <-served)
 	})
 	t.Cleanup(s.stop)
-	_, port, err := net.SplitHostPort(server.Addr())
+	return server.Addr()
+}
+
+// open starts the port and looks at it. remote makes it ask for the token as a port does that is not on loopback.
+func open(t *testing.T, remote bool) *stage {
+	t.Helper()
+	s := &stage{state: quiet()}
+	listen := "127.0.0.1:0"
+	if remote {
+		listen = "0.0.0.0:0"
+	}
+	_, port, err := net.SplitHostPort(s.serve(t, listen))
 	require.NoError(t, err)
 	s.home = "http://127.0.0.1:" + port + "/"
-
 	// Chromium's children write for a moment after it has ended, so its profile is no t.TempDir.
 	profile, err := os.MkdirTemp("", "chromium")
 	require.NoError(t, err)
@@ -178,6 +184,9 @@ func TestPageSaysThatWhatItShowsIsOld(t *testing.T) {
 	s.awaits(t, `document.title === "no connection · cjrelay"`)
 	s.holds(t, `document.getElementById("lost").innerText.includes("how it stood at")`)
 	s.holds(t, `document.getElementById("circuit").hidden`)
+	s.serve(t, strings.TrimSuffix(strings.TrimPrefix(s.home, "http://"), "/"))
+	s.awaits(t, `document.title === "ready · cjrelay" && document.getElementById("lost").hidden`)
+	s.holds(t, `!document.getElementById("circuit").hidden`)
 }
 
 func TestPageShowsPartitionsThatComeLater(t *testing.T) {

@@ -31,7 +31,7 @@ function login(why) {
 
 function pill(id, kind, text) {
   const e = $(id);
-  if (e.textContent === text && e.classList.contains(kind)) return;
+  if (e.textContent === text && e.classList.contains(kind) && !e.hidden) return;
   e.hidden = false;
   e.className = "pill " + kind;
   e.textContent = text;
