@@ -326,9 +326,10 @@ func TestOrderFailsWhereCJFailsIt(t *testing.T) {
 		answer postback.Answer
 		fails  bool
 	}{
-		"Unavailable":        {false, unavailable, true},
-		"WrongSetup":         {false, wrongSetup, false},
-		"RejectedAfterwards": {true, rejected, false},
+		"Unavailable":          {false, unavailable, true},
+		"WrongSetup":           {false, wrongSetup, false},
+		"WrongSetupAfterwards": {true, wrongSetup, false},
+		"RejectedAfterwards":   {true, rejected, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

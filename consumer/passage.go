@@ -256,6 +256,7 @@ func (p *passage) attempt() {
 	case postback.Setup:
 		permit.Done(p.failure())
 		c.health.endpoint.trouble(answer.Err)
+		p.fails.Store(false)
 		p.again(answer)
 	default:
 		permit.Done(p.failure())
