@@ -39,10 +39,10 @@ type condition struct {
 
 // enter notes that an order is in the trouble. It must leave once.
 func (c *condition) enter(err error) {
-	c.trouble(err)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.orders++
+	c.orders++ // at once with the rest, or the last to leave meanwhile would end it
+	c.note(err)
 }
 
 // leave notes that an order is out of the trouble, which is over with the last one: that others fare well
@@ -59,6 +59,11 @@ func (c *condition) leave() {
 func (c *condition) trouble(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.note(err)
+}
+
+// note is trouble. The caller holds mu.
+func (c *condition) note(err error) {
 	if c.err == nil {
 		c.since = time.Now()
 	}

@@ -2,6 +2,8 @@ package consumer
 
 import (
 	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,4 +59,25 @@ func TestTroubleOfSeveralOrdersIsOverWithTheLast(t *testing.T) {
 		c.enter(errAway)
 		require.NoError(t, c.lasts())
 	})
+}
+
+// One order may get out of a trouble at the very moment at which another gets into it, which then must still be there.
+func TestTroubleIsThereForWhoeverIsInIt(t *testing.T) {
+	t.Parallel()
+	var c condition
+	var orders sync.WaitGroup
+	var missing atomic.Int64
+	for range 4 {
+		orders.Go(func() {
+			for range 50_000 {
+				c.enter(errAway)
+				if c.current() == nil {
+					missing.Add(1)
+				}
+				c.leave()
+			}
+		})
+	}
+	orders.Wait()
+	require.Zero(t, missing.Load())
 }
