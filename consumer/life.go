@@ -205,8 +205,14 @@ func (l *life) rebalance() {
 	l.balance()
 }
 
-// size is what an order counts for in the bound on bytes.
-func size(record *kgo.Record) int { return len(record.Key) + len(record.Value) }
+// size is what an order counts for in the bound on bytes: all that its producer may make as long as it likes.
+func size(record *kgo.Record) int {
+	bytes := len(record.Key) + len(record.Value)
+	for _, header := range record.Headers {
+		bytes += len(header.Key) + len(header.Value)
+	}
+	return bytes
+}
 
 // drain stops handing out, lets go of every order that waits, and waits for those in hand until ctx ends;
 // then it cuts them short.

@@ -50,6 +50,21 @@ func TestLifeTakesEachOffsetOnce(t *testing.T) {
 	require.Equal(t, 4, l.standing().Pending)
 }
 
+// Headers are as much the producer's as the value is, and are in memory as long.
+func TestOrderCountsWithItsKeyAndHeadersInTheBoundOnBytes(t *testing.T) {
+	t.Parallel()
+	c, l := undecided(t)
+	c.bounds = newBounds(1000, 100)
+	order := records(0)
+	order[0].Key, order[0].Headers = []byte("key"), []kgo.RecordHeader{{Key: "trace", Value: make([]byte, 100)}}
+	l.admit(order, nil)
+	room, _ := c.bounds.room()
+	require.Zero(t, room)
+	l.stop()
+	l.underWay.Wait()
+	require.Zero(t, c.bounds.bytes)
+}
+
 func TestLifeThatHasEndedTakesAndCommitsNothing(t *testing.T) {
 	t.Parallel()
 	c, l := undecided(t)
