@@ -92,6 +92,7 @@ type Consumer struct {
 	pauses     *pauses
 	queue      *queue
 	coming     coming
+	await      await
 	memory     *memory
 	trails     trails
 	turns      turns
@@ -319,12 +320,17 @@ func (c *Consumer) followBreaker(ctx context.Context) error {
 	for {
 		changed := c.config.Breaker.Changed()
 		state := c.config.Breaker.State()
-		if state != before {
+		turned := state != before
+		if turned {
 			c.turns.note(state)
 			c.logBreaker(state)
 			before = state
 		}
 		c.pauses.all(PauseBreaker, state == breaker.Open)
+		if turned {
+			// A quiet topic's wait may be older than the outage, and would bring all that came in it at once.
+			c.await.end()
+		}
 		c.pauses.all(PauseRetryAfter, c.config.Breaker.Held())
 		c.pauses.all(PauseOperator, !c.config.Breaker.Suspended().IsZero())
 		select {

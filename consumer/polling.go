@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -15,14 +16,22 @@ import (
 // pollLoop hands records to their lives until ctx ends.
 func (c *Consumer) pollLoop(ctx context.Context) error {
 	for {
+		// From before the room is known: a wait that was ended meanwhile must not begin.
+		waiting, over := c.await.begin(ctx)
 		room := c.room(ctx)
 		if room == 0 {
+			over()
 			return nil
 		}
-		fetches := c.client.PollRecords(ctx, room)
+		fetches := c.client.PollRecords(waiting, room)
+		over()
 		if ctx.Err() != nil {
 			c.client.AllowRebalance()
 			return nil
+		}
+		if errors.Is(fetches.Err0(), context.Canceled) {
+			c.client.AllowRebalance()
+			continue
 		}
 		troubled := c.noteErrors(ctx, fetches)
 		gate := c.config.Clicks.Gate()
@@ -39,6 +48,29 @@ func (c *Consumer) pollLoop(ctx context.Context) error {
 			case <-ctx.Done():
 			}
 		}
+	}
+}
+
+// await is the wait for orders to read. It is safe for concurrent use.
+type await struct {
+	mu   sync.Mutex
+	over context.CancelFunc
+}
+
+// begin returns the context of one wait, and what must be called after it.
+func (a *await) begin(ctx context.Context) (waiting context.Context, over context.CancelFunc) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	waiting, a.over = context.WithCancel(ctx)
+	return waiting, a.over
+}
+
+// end ends the wait, since the room that it began with is no longer right.
+func (a *await) end() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.over != nil {
+		a.over()
 	}
 }
 

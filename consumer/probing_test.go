@@ -314,6 +314,34 @@ func TestHalfOpenCircuitReadsAsManyAsItLacks(t *testing.T) {
 	})
 }
 
+// Most shops have a moment without orders. The wait for the next one must not bring all that come in an outage at once.
+func TestWaitForOrdersThatIsOlderThanTheOutageReadsNoMoreOnFake(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := setupVirtual(t, 1)
+		b.config.Breaker = breaker.New(breaker.Config{Concurrency: 8, Open: time.Minute})
+		b.confirm(t, 0, b.pastOrders(1)...)
+		r := b.start(t)
+		b.requireCommitted(t, 0, 1)
+		synctest.Wait()
+		b.openBreaker(t)
+		sending, answer := b.cj.hold()
+		for range 100 {
+			b.confirmLater(0, b.another())
+		}
+		b.confirmAll(t)
+		for range b.config.Breaker.Probes() {
+			<-sending
+		}
+		require.Equal(t, breaker.HalfOpen, b.config.Breaker.State())
+		time.Sleep(10 * time.Second)
+		require.Equal(t, b.config.Breaker.Probes(), r.bounds.orders())
+		close(answer)
+		r.requireTaken(t, 101, time.Minute)
+		r.halt(t)
+	})
+}
+
 // What a revoke or a stop cancels says nothing about CJ.
 func TestCancelledAttemptsDoNotOpenTheCircuit(t *testing.T) {
 	t.Parallel()
