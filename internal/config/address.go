@@ -17,6 +17,8 @@ func webAddressProblem(text string) string {
 		return "must not carry a user name or password: they would end up in logs"
 	case strings.ContainsAny(text, "?#"):
 		return "must end before ? and #"
+	case strings.Contains(text, " "):
+		return "must be without blanks"
 	}
 	return ""
 }

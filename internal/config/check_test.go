@@ -156,6 +156,7 @@ func TestValidateRefuses(t *testing.T) {
 		"NoDirectory":               {func(c *Config) { c.Clicks.Dir = " " }, `clicks.dir: not set: a directory is needed: leave it out for ./data`},
 		"OneTopicForTwo":            {func(c *Config) { c.DeadLetter.Topic = "order.confirmed" }, `dead_letter.topic: "order.confirmed": is already orders.topic: give each of the four topics its own name`},
 		"APlainEndpoint":            {func(c *Config) { c.CJ.Endpoint = "http://www.emjcd.com/u" }, `cj.endpoint: "http://www.emjcd.com/u": must be https: plain http is allowed to this machine only: leave it out for https://www.emjcd.com/u`},
+		"AnEndpointWithABlank":      {func(c *Config) { c.CJ.Endpoint = "https://www.emjcd.com/u " }, `cj.endpoint: "https://www.emjcd.com/u ": must be without blanks: leave it out for https://www.emjcd.com/u`},
 		"ARelativeEndpoint":         {func(c *Config) { c.CJ.Endpoint = "www.emjcd.com/u" }, `cj.endpoint: "www.emjcd.com/u": must be an absolute http or https address: leave it out for https://www.emjcd.com/u`},
 		"AnEndpointWithASecret":     {func(c *Config) { c.CJ.Endpoint = "https://www.emjcd.com/u?SIGNATURE=hunter2" }, `cj.endpoint: "https://www.emjcd.com/u…": must end before ? and #: leave it out for https://www.emjcd.com/u`},
 		"AnEndpointWithABareMark":   {func(c *Config) { c.CJ.Endpoint = "https://www.emjcd.com/u?" }, `cj.endpoint: "https://www.emjcd.com/u…": must end before ? and #: leave it out for https://www.emjcd.com/u`},
