@@ -10,7 +10,8 @@ import (
 // Middleware catches the clicks of the requests that pass. Cookies are added when the response's header is written: by
 // then the shop may have named a session, and a redirect that strips the query carries them, too. Responses are passed
 // on as they are written; no body is kept. Informational responses (1xx) pass through, and so do a switch of protocols
-// and a connection that the handler hijacks: what those bring is caught with the shopper's next request.
+// and a connection that the handler hijacks: what those bring is caught with the shopper's next request. A response that
+// expires CJ's cookie stays as it is: the shop forgets its shopper.
 func (c *Capture) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		visit := c.look(r)
