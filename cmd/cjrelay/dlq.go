@@ -137,7 +137,7 @@ func (d *desk) choose(s letters.Selection) ([]letters.Letter, error) {
 		for i, name := range missing {
 			quoted[i] = schema.Quoted(name)
 		}
-		return nil, fmt.Errorf("no letter is at, and no order has the id, %s: `cjrelay dlq list --redriven` shows all letters", strings.Join(quoted, ", "))
+		return nil, fmt.Errorf("neither a letter's place nor the order id of one: %s: `cjrelay dlq list --redriven` shows all letters", strings.Join(quoted, ", "))
 	}
 	return d.box.Choose(s), nil
 }

@@ -87,7 +87,7 @@ func writeLetters(out io.Writer, list letterList, columns int) error {
 		fmt.Fprintln(rows, "LETTER\tWRITTEN\tREASON\tORDER ID\tORDER\tREDRIVES\t")
 		for _, l := range list.Letters {
 			fmt.Fprintf(rows, "%d/%d\t%s\t%s\t%s\t%d/%d\t%d\t\n", l.Place.Partition, l.Place.Offset, shownTime(l.At), l.Reason,
-				dash(shownName(l.OrderID)), l.Order.Partition, l.Order.Offset, l.Redrives)
+				dash(listedName(l.OrderID, columns)), l.Order.Partition, l.Order.Offset, l.Redrives)
 		}
 		_ = rows.Flush()
 		for i, row := range strings.Split(strings.TrimSuffix(table.String(), "\n"), "\n") {
@@ -135,6 +135,15 @@ func state(l letters.Letter) string {
 		return fmt.Sprintf("sent again %s as %d/%d", shownTime(l.Redriven.At), l.Redriven.To.Partition, l.Redriven.To.Offset)
 	}
 	return l.Error
+}
+
+// listedName is what a list shows of an order's id: on a terminal no more of one that is hidden than that it is.
+func listedName(id string, columns int) string {
+	name := shownName(id)
+	if hidden, _, found := strings.Cut(name, ","); found && columns > 0 && strings.HasPrefix(name, "(") {
+		return hidden + ")"
+	}
+	return name
 }
 
 // shownName is an order's id as a terminal and a person may see it.

@@ -55,7 +55,7 @@ func execute(ctx context.Context, args []string, stdio *stdio) int {
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stdio.Err, "cjrelay: %v\nTry: cjrelay --help\n", err)
+		fmt.Fprintf(stdio.Err, "cjrelay: %v\nTry: %s --help\n", err, mistaken(err))
 		return exitUsage
 	}
 	err = command.Run()
@@ -71,6 +71,17 @@ func execute(ctx context.Context, args []string, stdio *stdio) int {
 		fmt.Fprintf(stdio.Err, "cjrelay: %v\n", err)
 		return exitFailed
 	}
+}
+
+// mistaken is the verb that a mistake on the command line belongs to, as far as it was told.
+func mistaken(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context != nil {
+		if verb := wrong.Context.Selected(); verb != nil {
+			return verb.FullPath()
+		}
+	}
+	return "cjrelay"
 }
 
 // usageError is a mistake on the command line that the parser cannot see.

@@ -70,3 +70,23 @@ func TestHelpAndVersionExitWithZero(t *testing.T) {
 		require.Empty(t, got.err)
 	}
 }
+
+// Help is of the verb that was mistaken, where there is one.
+func TestMistakesNameTheHelpToRead(t *testing.T) {
+	t.Parallel()
+	for args, help := range map[string]string{
+		"demo extra":         "cjrelay demo --help",
+		"dlq list --nothing": "cjrelay dlq list --help",
+		"dlq":                "cjrelay dlq --help",
+		"explain":            "cjrelay explain --help",
+		"dmeo":               "cjrelay --help",
+		"":                   "cjrelay --help",
+	} {
+		t.Run(args, func(t *testing.T) {
+			t.Parallel()
+			got := call(t, "", strings.Fields(args)...)
+			require.Equal(t, exitUsage, got.code)
+			require.Contains(t, got.err, "\nTry: "+help+"\n")
+		})
+	}
+}

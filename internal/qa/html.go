@@ -11,7 +11,7 @@ var htmlText string
 
 var htmlReport = template.Must(template.New("report.html").Funcs(template.FuncMap{"mark": markOf, "path": htmlPath}).Parse(htmlText))
 
-// htmlPath lets a narrow column break a path such as attributes.destinationCountry behind its dots.
+// htmlPath lets a narrow column break a path such as attributes.destinationCountry behind its dots and underscores.
 func htmlPath(path string) template.HTML {
-	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(path), ".", ".<wbr>"))
+	return template.HTML(strings.NewReplacer(".", ".<wbr>", "_", "_<wbr>").Replace(template.HTMLEscapeString(path)))
 }

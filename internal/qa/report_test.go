@@ -154,3 +154,13 @@ func TestALiveReportSaysSo(t *testing.T) {
 	require.Contains(t, markdown, "QA-"+run.Stamp)
 	require.Contains(t, markdown, "200 OK after ")
 }
+
+// A column of the printed report is narrower than some names, which are to break between their words.
+func TestNamesBreakBetweenTheirWords(t *testing.T) {
+	t.Parallel()
+	for path, broken := range map[string]string{
+		"customer_status": "customer_<wbr>status", "cj.enterprise_id": "cj.<wbr>enterprise_<wbr>id", "items[0].unit_price": "items[0].<wbr>unit_<wbr>price", "<b>": "&lt;b&gt;",
+	} {
+		require.EqualValues(t, broken, htmlPath(path))
+	}
+}
