@@ -7,22 +7,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Redacted returns every key with its value in a form that may be shown to anybody who may see the console:
-// nested maps of texts, numbers and lists, ready for JSON. A secret is shown as its length, "(16
-// characters)"; an address without user, password and query. It is safe on a configuration that was never
-// validated.
-func (cfg Config) Redacted() map[string]any { return redactedSection(root, cfg) }
-
-func redactedSection(k *key, cfg Config) map[string]any {
-	section := map[string]any{}
-	for _, child := range k.children {
-		if child.isSection() {
-			section[child.name] = redactedSection(child, cfg)
-		} else {
-			section[child.name] = redactedLeaf(child, cfg)
-		}
+// YAML returns every key with its value, as a file, in a form that may be shown to anybody who may see the console:
+// a secret as its length, "(16 characters)", and an address without user, password and query. The keys are in the
+// order of Config. It is safe on a configuration that was never validated. Where no secret is set, Load reads it
+// back as the same configuration.
+func (cfg Config) YAML() ([]byte, error) {
+	node, err := yamlSection(root, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the configuration as YAML: %w", err)
 	}
-	return section
+	return yaml.Marshal(node)
 }
 
 // addresses are the keys whose values could carry a password although Validate refuses it.
@@ -51,16 +45,6 @@ func plain(value any) string {
 		return durationText(duration)
 	}
 	return fmt.Sprint(value)
-}
-
-// YAML returns Redacted as a file, its keys in the order of Config. Where no secret is set, Load reads it
-// back as the same configuration.
-func (cfg Config) YAML() ([]byte, error) {
-	node, err := yamlSection(root, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("cannot write the configuration as YAML: %w", err)
-	}
-	return yaml.Marshal(node)
 }
 
 func yamlSection(k *key, cfg Config) (*yaml.Node, error) {

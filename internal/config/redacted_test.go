@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 )
 
 func TestSecret(t *testing.T) {
@@ -35,7 +36,7 @@ func TestSecret(t *testing.T) {
 	require.Empty(t, Secret("").String())
 }
 
-func TestRedacted(t *testing.T) {
+func TestYAML(t *testing.T) {
 	t.Parallel()
 
 	t.Run("HidesSecretsEvenInAConfigurationThatIsNotValid", func(t *testing.T) {
@@ -48,16 +49,14 @@ func TestRedacted(t *testing.T) {
 		cfg.Capture.Upstream = "user:hunter2@shop"
 		text, err := cfg.YAML()
 		require.NoError(t, err)
-		object, err := json.Marshal(cfg.Redacted())
-		require.NoError(t, err)
 		require.NotContains(t, string(text), "hunter2")
-		require.NotContains(t, string(object), "hunter2")
-		redacted := cfg.Redacted()
-		require.Equal(t, "(16 characters)", redacted["cj"].(map[string]any)["signature"])
-		require.Equal(t, "(7 characters)", redacted["admin"].(map[string]any)["token"])
-		require.Equal(t, "https://www.emjcd.com/u…", redacted["cj"].(map[string]any)["endpoint"])
-		require.Equal(t, "https://…@registry:8081", redacted["registry"].(map[string]any)["url"])
-		require.Equal(t, "…@shop", redacted["capture"].(map[string]any)["upstream"])
+		var shown map[string]map[string]any
+		require.NoError(t, yaml.Unmarshal(text, &shown))
+		require.Equal(t, "(16 characters)", shown["cj"]["signature"])
+		require.Equal(t, "(7 characters)", shown["admin"]["token"])
+		require.Equal(t, "https://www.emjcd.com/u…", shown["cj"]["endpoint"])
+		require.Equal(t, "https://…@registry:8081", shown["registry"]["url"])
+		require.Equal(t, "…@shop", shown["capture"]["upstream"])
 	})
 
 	t.Run("IsAFileThatLoadsAsTheSameConfiguration", func(t *testing.T) {
