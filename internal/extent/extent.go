@@ -4,7 +4,6 @@ package extent
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -28,20 +27,6 @@ func Whole(ctx context.Context, client *kgo.Client, topic string) (Extent, error
 	if err != nil {
 		return Extent{}, fmt.Errorf("where topic %s begins: %w", topic, err)
 	}
-	return upToEnd(ctx, admin, topic, starts)
-}
-
-// Since is what a topic holds of records with that time or a later one, up to the last stable offsets.
-func Since(ctx context.Context, client *kgo.Client, topic string, at time.Time) (Extent, error) {
-	admin := kadm.NewClient(client)
-	starts, err := listed(admin.ListOffsetsAfterMilli(ctx, at.UnixMilli(), topic))
-	if err != nil {
-		return Extent{}, fmt.Errorf("where topic %s is at %s: %w", topic, at.Format(time.RFC3339), err)
-	}
-	return upToEnd(ctx, admin, topic, starts)
-}
-
-func upToEnd(ctx context.Context, admin *kadm.Client, topic string, starts kadm.ListedOffsets) (Extent, error) {
 	ends, err := listed(admin.ListCommittedOffsets(ctx, topic))
 	if err != nil {
 		return Extent{}, fmt.Errorf("where topic %s ends: %w", topic, err)

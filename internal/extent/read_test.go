@@ -156,21 +156,6 @@ func TestGoesOnWhereTheLogBeginsNow(t *testing.T) {
 	require.EqualValues(t, 3, ended[0])
 }
 
-func TestSinceBeginsAtATime(t *testing.T) {
-	t.Parallel()
-	k := kafkatest.Start(t)
-	topic := k.Topic(t, "extent", 2, nil)
-	at := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
-	old, fresh := record(topic, 0, "old"), record(topic, 0, "fresh")
-	old.Timestamp, fresh.Timestamp = at.Add(-time.Millisecond), at
-	k.Produce(t, old)
-	k.Produce(t, fresh)
-	e, err := extent.Since(t.Context(), k.Client(t), topic, at)
-	require.NoError(t, err)
-	values, _ := read(t, k, e)
-	require.Equal(t, map[int32][]string{0: {"fresh"}}, values)
-}
-
 func TestFollowsTheLeader(t *testing.T) {
 	t.Parallel()
 	k := kafkatest.StartFake(t, kfake.NumBrokers(3))
