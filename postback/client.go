@@ -56,7 +56,6 @@ type Client struct {
 	header    http.Header
 	timeout   time.Duration
 	transport http.RoundTripper
-	opened    atomic.Uint64
 	// fresh and reused count the requests by what they went out on.
 	fresh, reused atomic.Uint64
 }
@@ -154,10 +153,6 @@ func (c *Client) noteConnection(connection httptrace.GotConnInfo) {
 // others before; together they are all that had a connection. Where few are reused, something closes
 // them, and each order pays for a handshake. Both are 0 with a Transport of the caller's own that is not net/http's.
 func (c *Client) Connections() (fresh, reused uint64) { return c.fresh.Load(), c.reused.Load() }
-
-// ConnectionsOpened returns how many connections were opened so far. Attempts beyond that number reused one;
-// where it grows as fast as the attempts, something closes connections. 0 with a Transport of the caller's own.
-func (c *Client) ConnectionsOpened() uint64 { return c.opened.Load() }
 
 // Close closes the idle connections. Attempts under way go on; end them by their contexts. Later ones open new ones.
 func (c *Client) Close() {

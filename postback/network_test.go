@@ -204,7 +204,8 @@ func TestADeadIdleConnectionIsReplaced(t *testing.T) {
 		server.CloseClientConnections()
 	}
 	require.EqualValues(t, 3, requests.Load())
-	require.EqualValues(t, 3, client.ConnectionsOpened())
+	fresh, _ := client.Connections()
+	require.EqualValues(t, 3, fresh)
 }
 
 func tlsServer(t *testing.T, configure func(*httptest.Server)) *httptest.Server {
@@ -234,7 +235,9 @@ func TestHTTP2(t *testing.T) {
 		require.Equal(t, Acknowledged, client.Send(t.Context(), anyQuery).Class)
 	}
 	require.Equal(t, "HTTP/2.0", protocol.Load())
-	require.EqualValues(t, 1, client.ConnectionsOpened())
+	fresh, reused := client.Connections()
+	require.EqualValues(t, 1, fresh)
+	require.EqualValues(t, 2, reused)
 }
 
 func TestTLSIsVerified(t *testing.T) {

@@ -20,15 +20,9 @@ func (c *Client) network(concurrency int, dial dialFunc) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		OnProxyConnectResponse: refuseProxyAnswer,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			connection, err := dial(ctx, network, address)
-			if err == nil {
-				c.opened.Add(1)
-			}
-			return connection, err
-		},
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout: c.timeout,
+		DialContext:            dial,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    c.timeout,
 		// With fewer idle connections than attempts at once, every burst would open and close connections until
 		// the machine runs out of ports.
 		MaxIdleConnsPerHost: concurrency,
