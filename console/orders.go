@@ -20,7 +20,8 @@ type Asked struct {
 
 // Order is what a process has seen of one order. Its JSON is an element of the answer of /orders: fields may be added.
 type Order struct {
-	// OrderID is empty where the record could not be read that far.
+	// OrderID is empty where the record could not be read that far. /orders tells it by its length where it is an e-mail
+	// address.
 	OrderID   string    `json:"order_id"`
 	Topic     string    `json:"topic"`
 	Partition int32     `json:"partition"`
@@ -70,10 +71,14 @@ func (s *Server) orders(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	found := s.config.Relay.Orders(Asked{OrderID: asked.Get("id"), Part: asked.Get("q"), Only: asked.Get("only")}, limit)
-	if found == nil {
-		found = []Order{}
+	shown := make([]Order, len(found))
+	for i, order := range found {
+		if strings.ContainsRune(order.OrderID, '@') {
+			order.OrderID = schema.Hidden(order.OrderID, nil)
+		}
+		shown[i] = order
 	}
-	writeJSON(w, found)
+	writeJSON(w, shown)
 }
 
 // Fits tells whether an order is one that is asked for.

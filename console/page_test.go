@@ -191,6 +191,28 @@ func TestOrdersAreFound(t *testing.T) {
 	}
 }
 
+// private is a relay with an order whose id a platform put an address into.
+type private struct{ relay }
+
+func (private) Orders(asked Asked, _ int) []Order {
+	if !asked.Fits("jane.doe@example.com", "dead_letter") {
+		return nil
+	}
+	return []Order{{OrderID: "jane.doe@example.com", Outcome: "dead_letter"}}
+}
+
+// Who knows the id finds the order by it, and nobody else learns it.
+func TestOrderIDThatIsAnAddressIsNotShown(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := setup(t, "127.0.0.1", func(c *Config) { withRelay(c); c.Relay = private{} })
+		for _, query := range []string{"", "?id=jane.doe@example.com", "?q=jane"} {
+			_, body := b.ask(t, "GET", "/orders"+query, "")
+			require.Contains(t, body, `"order_id":"(20 characters)"`, query)
+			require.NotContains(t, body, "jane", query)
+		}
+	})
+}
+
 // The policy forbids the browser what is not of this port, and the files must not need it.
 func TestPageIsOfThisPortAlone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
