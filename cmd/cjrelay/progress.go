@@ -68,7 +68,9 @@ func (p *progress) show(what string, done, total int64, remark string) {
 
 // Write writes lines of a log where the bar is, which is drawn again below them.
 func (p *progress) Write(lines []byte) (int, error) {
-	p.clear()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wipe()
 	return p.out.Write(lines)
 }
 
@@ -76,6 +78,10 @@ func (p *progress) Write(lines []byte) (int, error) {
 func (p *progress) clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.wipe()
+}
+
+func (p *progress) wipe() {
 	if p.drawn {
 		p.drawn = false
 		fmt.Fprint(p.out, "\r\x1b[K")

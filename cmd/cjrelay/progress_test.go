@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,6 +55,21 @@ func TestProgressKeepsToOneLine(t *testing.T) {
 		require.Equal(t, "\r\x1b[K[============            ] replaying: 50 of 100, 7 acknowl…", out.String())
 		require.Len(t, []rune(out.String()[len("\r\x1b[K"):]), 59)
 	})
+}
+
+func TestProgressAndTheLogTakeTurns(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	p := newProgress(&out)
+	p.terminal, p.last = true, time.Time{}
+	var both sync.WaitGroup
+	both.Go(func() { p.show("replaying", 1, 2, "") })
+	both.Go(func() { fmt.Fprintln(p, "breaker opened") })
+	both.Wait()
+	require.Contains(t, []string{
+		"\r\x1b[K[============            ] replaying: 1 of 2\r\x1b[Kbreaker opened\n",
+		"breaker opened\n\r\x1b[K[============            ] replaying: 1 of 2",
+	}, out.String())
 }
 
 func TestProgressMakesRoomForTheLog(t *testing.T) {
