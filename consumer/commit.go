@@ -10,6 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// commitGrace is how long the last commit of a partition may take after its drain.
+const commitGrace = 5 * time.Second
+
 // commitLoop commits on an interval: one request for all partitions. A commit that fails is made again at
 // the next tick with whatever is committable then.
 func (c *Consumer) commitLoop(ctx context.Context) error {

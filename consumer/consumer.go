@@ -11,9 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cjrelay/cjrelay/breaker"
@@ -203,55 +201,6 @@ func (c *Consumer) Run(ctx context.Context) error {
 	return err
 }
 
-// leaveGrace is how long leaving the group may take at the end, for the client and again without it.
-const leaveGrace = 2 * time.Second
-
-// leave gives the group back its partitions and ends the client. A client that is joining the group leaves only when
-// that is over, and the broker delays it for as long as a member that has died may still come back. Whoever left
-// without a word meanwhile would be the next such member: so the coordinator is told once the client is gone.
-func (c *Consumer) leave() {
-	leaving, cancel := context.WithTimeout(context.Background(), leaveGrace)
-	defer cancel()
-	err := c.client.LeaveGroupContext(leaving)
-	member, _ := c.client.GroupMetadata()
-	c.abort()
-	c.client.Close()
-	// Close leaves once more, does not wait for it as its context has ended, and polls what is buffered: where the
-	// leaving comes second, it waits for that poll to be over.
-	c.client.AllowRebalance()
-	if err != nil && member != "" {
-		err = c.leaveAs(member)
-	}
-	if err != nil {
-		c.config.Log.Warn("the group could not be left; it finds out by itself", "group", c.config.Group, "error", err)
-	}
-}
-
-// leaveAs takes a member out of the group. A static one stays, as it is to come back.
-func (c *Consumer) leaveAs(member string) error {
-	if c.config.InstanceID != "" {
-		return nil
-	}
-	client, err := kgo.NewClient(c.config.Client...)
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	leaving, cancel := context.WithTimeout(context.Background(), leaveGrace)
-	defer cancel()
-	request := kmsg.NewPtrLeaveGroupRequest()
-	// Brokers of before Kafka 2.4 read the first, all others the second.
-	request.Group, request.MemberID = c.config.Group, member
-	leaver := kmsg.NewLeaveGroupRequestMember()
-	leaver.MemberID = member
-	request.Members = append(request.Members, leaver)
-	response, err := request.RequestWith(leaving, client)
-	if err != nil {
-		return err
-	}
-	return kerr.ErrorForCode(response.ErrorCode)
-}
-
 // connect settles where the group starts and then makes the group's client, which joins at once.
 func (c *Consumer) connect(ctx context.Context) error {
 	seed, err := kgo.NewClient(c.config.Client...)
@@ -310,48 +259,6 @@ func (c *Consumer) connect(ctx context.Context) error {
 	}
 	c.pauses = newPauses(c.client, c.config.Topic)
 	return nil
-}
-
-// followBreaker keeps the pauses in step with the breaker. An open circuit, a Retry-After and an operator pause fetching;
-// a half-open circuit fetches again when it has fewer orders than probes.
-func (c *Consumer) followBreaker(ctx context.Context) error {
-	before := breaker.Closed
-	c.turns.note(before)
-	for {
-		changed := c.config.Breaker.Changed()
-		state := c.config.Breaker.State()
-		turned := state != before
-		if turned {
-			c.turns.note(state)
-			c.logBreaker(state)
-			before = state
-		}
-		c.pauses.all(PauseBreaker, state == breaker.Open)
-		if turned {
-			// A quiet topic's wait may be older than the outage, and would bring all that came in it at once.
-			c.await.end()
-		}
-		c.pauses.all(PauseRetryAfter, c.config.Breaker.Held())
-		c.pauses.all(PauseOperator, !c.config.Breaker.Suspended().IsZero())
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// logBreaker says what the circuit does and, when it opens, why.
-func (c *Consumer) logBreaker(state breaker.State) {
-	if state != breaker.Open {
-		c.config.Log.Info("breaker", "state", state.String())
-		return
-	}
-	var cause error
-	if last := c.lastFailure.Load(); last != nil {
-		cause = *last
-	}
-	c.config.Log.Warn("breaker opened: nothing is sent and fetching pauses until CJ answers again", "state", state.String(), "cause", cause)
 }
 
 // send makes attempts for orders that are ready, one at a time, until the queue is closed.

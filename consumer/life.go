@@ -314,24 +314,11 @@ func (l *life) hasEnded() bool {
 	return l.ended
 }
 
-// standing is a partition as it stands now.
-type standing struct {
-	Partition int32
-	// Committed and Next are -1 while unknown.
-	Committed, Next int64
-	Pending         int
-	// Held is how many of them a mass rule holds.
-	Held int
-	// Oldest is the record time of the lowest order without an outcome, zero when there is none.
-	Oldest time.Time
-	// Moved and Advanced are when the partition and its committed offset last made progress, or had nothing to do.
-	Moved, Advanced time.Time
-}
-
+// standing leaves End to the sample.
 func (l *life) standing() standing {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := standing{Partition: l.partition, Committed: l.committed.offset, Next: l.tracker.next, Pending: l.tracker.pending, Held: l.held.orders, Moved: l.moved, Advanced: l.advanced}
+	s := standing{Partition: l.partition, Committed: l.committed.offset, Next: l.tracker.next, End: -1, Pending: l.tracker.pending, Held: l.held.orders, Moved: l.moved, Advanced: l.advanced}
 	if s.Next < 0 {
 		s.Next = s.Committed
 	}

@@ -36,7 +36,7 @@ type passage struct {
 	// suspect is set while a stage has rejected the order and not passed it; judge is that stage's rule.
 	suspect *suspect
 	judge   *mass
-	// reason and cause are why; of an order without a click, reason is why it has none.
+	// reason and cause are why it was rejected; of an order without a click, reason is why it has none.
 	reason schema.Reason
 	cause  error
 	// candidate is set from when it is known what the order would report: its click, or that there is none.

@@ -76,23 +76,22 @@ func (p *pauses) end(l *life) {
 	}
 }
 
-// all sets or ends a reason for the whole process. It reports whether that changed anything.
-func (p *pauses) all(reason PauseReason, on bool) bool {
+// all sets or ends a reason for the whole process.
+func (p *pauses) all(reason PauseReason, on bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.process[reason] == on {
-		return false
+		return
 	}
 	if on {
 		p.process[reason] = true
 		p.client.PauseFetchTopics(p.topic)
-		return true
+		return
 	}
 	delete(p.process, reason)
 	if len(p.process) == 0 {
 		p.client.ResumeFetchTopics(p.topic)
 	}
-	return true
 }
 
 // pause adds one count of a reason to a life's partition.

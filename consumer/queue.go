@@ -27,8 +27,7 @@ func (q *queue) put(p *passage) {
 	q.more.Signal()
 }
 
-// take waits for the next order; nil when the queue is closed. Each
-// order must be done.
+// take waits for the next order; nil when the queue is closed. For each order done must be called.
 func (q *queue) take() *passage {
 	q.mu.Lock()
 	defer q.mu.Unlock()

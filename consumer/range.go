@@ -11,9 +11,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// commitGrace is how long the last commit of a partition may take after its drain.
-const commitGrace = 5 * time.Second
-
 func isOutOfRange(err error) bool { return errors.Is(err, kerr.OffsetOutOfRange) }
 
 // rangeTimeout is how long the log's range is asked for. The group cannot rebalance meanwhile: offsets are set only while

@@ -104,16 +104,16 @@ func TestBackPressureDoesNotHideAStall(t *testing.T) {
 func TestLagOfAPartition(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		Standing
+		standing
 		work, commit int64
 	}{
-		"NothingKnown":             {Standing{standing{Committed: -1, Next: -1}, -1}, 0, 0},
-		"EndUnknown":               {Standing{standing{Committed: 3, Next: 5, Pending: 2}, -1}, 2, 2},
-		"AllDone":                  {Standing{standing{Committed: 9, Next: 9}, 9}, 0, 0},
-		"DoneButNotCommitted":      {Standing{standing{Committed: 4, Next: 9}, 9}, 0, 5},
-		"InMemoryAndNotRead":       {Standing{standing{Committed: 4, Next: 7, Pending: 2}, 10}, 5, 6},
-		"OneStuckOthersDoneBehind": {Standing{standing{Committed: 4, Next: 10, Pending: 1}, 10}, 1, 6},
-		"ReadPastTheSampledEnd":    {Standing{standing{Committed: 12, Next: 12}, 10}, 0, 0},
+		"NothingKnown":             {standing{Committed: -1, Next: -1, End: -1}, 0, 0},
+		"EndUnknown":               {standing{Committed: 3, Next: 5, Pending: 2, End: -1}, 2, 2},
+		"AllDone":                  {standing{Committed: 9, Next: 9, End: 9}, 0, 0},
+		"DoneButNotCommitted":      {standing{Committed: 4, Next: 9, End: 9}, 0, 5},
+		"InMemoryAndNotRead":       {standing{Committed: 4, Next: 7, Pending: 2, End: 10}, 5, 6},
+		"OneStuckOthersDoneBehind": {standing{Committed: 4, Next: 10, Pending: 1, End: 10}, 1, 6},
+		"ReadPastTheSampledEnd":    {standing{Committed: 12, Next: 12, End: 10}, 0, 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

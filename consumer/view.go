@@ -3,10 +3,7 @@ package consumer
 import (
 	"maps"
 	"slices"
-	"sync"
 	"time"
-
-	"github.com/cjrelay/cjrelay/breaker"
 )
 
 // View is this process as it stands now, for people.
@@ -63,20 +60,8 @@ type RuleView struct {
 	Why   error
 }
 
-// Turn is a change of the circuit's state.
-type Turn struct {
-	At    time.Time
-	State breaker.State
-	// FailedProbes is how many times an open circuit turned half-open and back: an outage is one turn, however long.
-	FailedProbes int
-}
-
-const (
-	// ribbonParts bounds what is listed of one partition: more cannot be told apart on a screen.
-	ribbonParts = 300
-	// turnsKept is how far the circuit's history goes back.
-	turnsKept = 50
-)
+// ribbonParts bounds what is listed of one partition: more cannot be told apart on a screen.
+const ribbonParts = 300
 
 // View is what people are shown. Safe for concurrent use.
 func (c *Consumer) View() View {
@@ -130,35 +115,4 @@ func (l *life) show(p *PartitionView) {
 	}
 	slices.SortFunc(p.Pending, func(a, b Pending) int { return int(a.Offset - b.Offset) })
 	p.Pending = p.Pending[:min(len(p.Pending), ribbonParts)]
-}
-
-// turns are the circuit's latest changes. It is safe for concurrent use.
-type turns struct {
-	mu     sync.Mutex
-	latest []Turn
-}
-
-func (t *turns) note(state breaker.State) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if last := len(t.latest) - 1; state == breaker.Open && last > 0 && t.latest[last].State == breaker.HalfOpen && t.latest[last-1].State == breaker.Open {
-		t.latest = t.latest[:last]
-		t.latest[last-1].FailedProbes++
-		return
-	}
-	if len(t.latest) == turnsKept {
-		t.latest = slices.Delete(t.latest, 0, 1)
-	}
-	t.latest = append(t.latest, Turn{At: time.Now(), State: state})
-}
-
-// all ends with the state now: whoever follows the circuit may not have seen it yet.
-func (t *turns) all(now breaker.State) []Turn {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	all := slices.Clone(t.latest)
-	if len(all) == 0 || all[len(all)-1].State != now {
-		all = append(all, Turn{At: time.Now(), State: now})
-	}
-	return all
 }

@@ -213,7 +213,7 @@ func (p *pauses) end(l *life) {
 `,
 	},
 	{
-		name: "TheStopDoesNotLeaveTheGroup", scenario: "StopBetweenCommits", red: gracefulStop, file: "consumer/consumer.go",
+		name: "TheStopDoesNotLeaveTheGroup", scenario: "StopBetweenCommits", red: gracefulStop, file: "consumer/leave.go",
 		old: `	err := c.client.LeaveGroupContext(leaving)`,
 		bug: `	err := leaving.Err()`,
 	},
