@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/cjrelay/cjrelay/schema"
 )
@@ -112,6 +113,10 @@ func (c *checker) kafkaName(key, name string) {
 // group accepts what brokers accept, any text, but no blanks at its ends and no control characters: such a
 // name is a slip, and it would start a new group.
 func (c *checker) group(key, name string) {
+	if !utf8.ValidString(name) { // from a variable; outcomes, which name the group, are JSON
+		c.add(key, shown(name), "must be a name of 1 to 255 bytes in UTF-8", "leave it out for "+c.defaultText(key))
+		return
+	}
 	if name == "" || len(name) > 255 || strings.TrimSpace(name) != name || strings.ContainsFunc(name, unicode.IsControl) {
 		c.add(key, shown(name), "must be a name of 1 to 255 bytes without blanks at its ends or control characters",
 			"leave it out for "+c.defaultText(key))
