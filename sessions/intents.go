@@ -2,8 +2,6 @@ package sessions
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -36,40 +34,4 @@ func (i *intents) take(ctx context.Context) (due []intent, polling context.Conte
 	due, i.queue = i.queue, nil
 	polling, i.wake = context.WithCancel(ctx)
 	return due, polling, i.wake
-}
-
-// set is a set of partitions.
-type set struct {
-	mu         sync.Mutex
-	partitions map[int32]bool
-}
-
-func newSet() *set { return &set{partitions: map[int32]bool{}} }
-
-func (s *set) add(partitions []int32) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, partition := range partitions {
-		s.partitions[partition] = true
-	}
-}
-
-func (s *set) remove(partitions []int32) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, partition := range partitions {
-		delete(s.partitions, partition)
-	}
-}
-
-func (s *set) has(partition int32) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.partitions[partition]
-}
-
-func (s *set) list() []int32 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Sorted(maps.Keys(s.partitions))
 }
