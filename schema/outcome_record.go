@@ -21,7 +21,7 @@ const outcomeVersion = 1
 type OutcomeRecord struct {
 	// Group is the consumer group that judged the order.
 	Group string
-	// Outcome is how the order ended, Reason why. Reason is empty where the kind has no reasons.
+	// Outcome is how the order ended, Reason why; see Reasons.
 	Outcome Kind
 	Reason  Reason
 	// OrderID is the platform's order id, empty when the record was unreadable.

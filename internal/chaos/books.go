@@ -31,8 +31,9 @@ type Books struct {
 type Disturbance struct {
 	Relay string
 	Why   Cause
-	// At is the last moment at which a commit of the process counts, unless a partition had another owner before. Until is the last one at which CJ may have received
-	// a request that belongs to it; zero for a process that was killed, whose last ones may still be on their way.
+	// At is the last moment at which a commit of the process counts, unless a partition had another owner before. Until
+	// is the last one at which CJ may have received a request that belongs to it; zero for a process that was killed,
+	// whose last ones may still be on their way.
 	At, Until time.Time
 }
 

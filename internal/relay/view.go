@@ -15,7 +15,7 @@ var _ console.Relay = (*Relay)(nil)
 func (r *Relay) State() console.State {
 	s := shownView(r.consumer.View())
 	s.Group, s.Topic = r.config.Orders.Group, r.config.Orders.Topic
-	s.Clicks = console.Clicks{Behind: r.table.Behind(), Sessions: int64(r.clicks.Sessions()), Bytes: r.clicks.Size(), Trouble: text(r.table.Ready())}
+	s.Clicks = console.Clicks{Behind: r.table.Behind(), Sessions: r.clicks.Sessions(), Bytes: r.clicks.Size(), Trouble: text(r.table.Ready())}
 	return s
 }
 
@@ -26,7 +26,7 @@ func shownView(now consumer.View) console.State {
 		Breaker: []console.Turn{}, Rules: []console.Rule{}, Partitions: []console.Partition{},
 	}
 	for _, turn := range now.Circuit {
-		s.Breaker = append(s.Breaker, console.Turn{At: turn.At.UTC(), State: turn.State.String(), FailedProbes: turn.FailedProbes})
+		s.Breaker = append(s.Breaker, console.Turn{At: turn.At.UTC(), State: turn.State.String(), FailedProbes: turn.FailedProbes, Cause: turn.Cause})
 	}
 	for _, rule := range now.Rules {
 		one := console.Rule{

@@ -29,7 +29,7 @@ const (
 type findings struct {
 	guard sync.Mutex
 	wrong []string
-	// more counts those of an invariant beyond the first few.
+	// count has how many there are of each invariant, of which wrong has the first few.
 	count map[invariant]int
 }
 
