@@ -63,7 +63,7 @@ chaos: ## ORDERS (100000) over MINUTES (8) while brokers and processes are kille
 
 .PHONY: test-browser
 test-browser: ## a real browser on the console, and through the edge, alone and behind nginx and Envoy; needs all three
-	go test -tags browser -count=1 -timeout 10m ./internal/browser
+	go test -tags browser -count=1 -timeout 10m ./internal/browser ./console
 
 .PHONY: simulate
 simulate: ## the relay in SEEDS (100) simulated worlds full of faults, from seed FIRST (1) on

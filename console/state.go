@@ -53,6 +53,8 @@ type Turn struct {
 	State string    `json:"state"`
 	// FailedProbes is how many times an open circuit turned half-open and back.
 	FailedProbes int `json:"failed_probes,omitempty"`
+	// Cause is why the attempt failed that opened the circuit, or opened it again; empty when it is closed.
+	Cause string `json:"cause,omitempty"`
 }
 
 // Rule is how the mass rule stands at one stage.

@@ -182,6 +182,9 @@ func writeProcess(text *strings.Builder, s *console.State) {
 	}
 	turn := s.Breaker[len(s.Breaker)-1]
 	fmt.Fprintf(text, "circuit   %s for %s\n", turn.State, s.At.Sub(turn.At).Round(time.Second))
+	if turn.Cause != "" {
+		fmt.Fprintf(text, "          %s\n", turn.Cause)
+	}
 	if len(s.Paused) > 0 {
 		fmt.Fprintf(text, "paused    %s\n", strings.Join(s.Paused, ", "))
 	}

@@ -6,9 +6,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/cjrelay/cjrelay/console"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -65,4 +68,12 @@ func TestStatusWaitsForANewCluster(t *testing.T) {
 	})
 	require.Contains(t, m.verb(t, exitDone, "status").out, "not there yet, members 0")
 	require.Zero(t, refusals)
+}
+
+func TestStatusTellsWhyTheCircuitIsOpen(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	at := time.Now()
+	writeProcess(&text, &console.State{At: at, Breaker: []console.Turn{{At: at.Add(-time.Minute), State: "open", Cause: "connection refused"}}})
+	require.Contains(t, text.String(), "circuit   open for 1m0s\n          connection refused\n")
 }

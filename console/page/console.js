@@ -58,7 +58,7 @@ function turns(state) {
     return r;
   }));
   const last = all[all.length - 1], opened = all.filter(t => t.state === "open" && new Date(t.at) > from).length;
-  const text = last.state + " for " + ago(last.at) + (last.failed_probes ? ", " + many(last.failed_probes, "round") + " of probes failed" : "") +
+  const text = last.state + " for " + ago(last.at) + (last.failed_probes ? ", " + many(last.failed_probes, "round") + " of probes failed" : "") + (last.cause ? "; latest failure: " + last.cause : "") +
     (opened && last.state === "closed" ? "; opened " + (opened === 1 ? "once" : number(opened) + " times") + " in the latest " + ago(new Date(from)) : "");
   $("turns-note").textContent = text;
   $("turns").setAttribute("aria-label", "circuit: " + text);

@@ -24,6 +24,7 @@ func (s *shop) many(n int, name string) []*schema.Order {
 // While CJ is down only the breaker's probes are attempted; afterwards every order arrives, once.
 func TestOutageOpensTheBreakerAndLosesNothing(t *testing.T) {
 	t.Parallel()
+	causes := map[string]string{"Errors": "CJ answered 503 Service Unavailable", "Timeouts": "timed out after 1s", "WrongSetUp": "CJ answered 403 Forbidden"}
 	for name, trouble := range map[string]string{"Errors": "status=503", "Timeouts": "hang", "WrongSetUp": "status=403"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -38,6 +39,7 @@ func TestOutageOpensTheBreakerAndLosesNothing(t *testing.T) {
 			s.confirm(t, s.many(orders, "ORD")...)
 			r := s.start(t)
 			s.await(t, "the breaker opens", func() bool { return r.Breaker() == breaker.Open })
+			s.await(t, "people are told why", func() bool { turns := r.State().Breaker; return turns[len(turns)-1].Cause == causes[name] })
 			seen, since := s.cj.Count(), time.Now()
 			s.awaitRequests(t, seen+5*s.config.Breaker.Probes)
 			attempts := s.cj.Count() - seen
@@ -49,6 +51,8 @@ func TestOutageOpensTheBreakerAndLosesNothing(t *testing.T) {
 			s.cj.Script()
 			s.awaitOutcomes(t, orders)
 			require.Equal(t, breaker.Closed, r.Breaker())
+			turns := r.State().Breaker
+			require.Empty(t, turns[len(turns)-1].Cause)
 			b := s.audit(t)
 			require.Empty(t, b.letters)
 			require.Equal(t, orders, s.cj.Summary().Acknowledged)
