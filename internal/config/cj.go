@@ -46,7 +46,7 @@ type CJ struct {
 
 func defaultCJ() CJ {
 	return CJ{
-		Endpoint:      "https://www.emjcd.com/u",
+		Endpoint:      postback.EndpointCJ,
 		DefaultAction: "sale",
 		MaxQuery:      32 * KiB,
 		Timeout:       10 * time.Second,
@@ -56,7 +56,7 @@ func defaultCJ() CJ {
 
 func (j CJ) check(c *checker) {
 	if problem := endpointProblem(j.Endpoint); problem != "" {
-		c.add("cj.endpoint", shownURL(j.Endpoint), problem, "leave it out for https://www.emjcd.com/u")
+		c.add("cj.endpoint", shownURL(j.Endpoint), problem, "leave it out for "+postback.EndpointCJ)
 	}
 	if j.EnterpriseID != "" && !isDigits(j.EnterpriseID) {
 		c.add("cj.enterprise_id", shown(j.EnterpriseID), "must be digits only, at most 19",

@@ -3,16 +3,18 @@ package config
 import (
 	"strings"
 	"time"
+
+	"github.com/cjrelay/cjrelay/schema"
 )
 
 // The formats of a topic's values.
 const (
 	// Avro is the schema registry's wire format: a zero byte, the schema's id, then the Avro encoding.
-	Avro = "avro"
+	Avro = schema.FormatAvro
 	// JSON is one canonical JSON object.
-	JSON = "json"
+	JSON = schema.FormatJSON
 	// BareClick, for clicks only, is the click id and nothing else; its time is the record's timestamp.
-	BareClick = "string"
+	BareClick = schema.FormatString
 )
 
 // The ways of joining orders with clicks.
@@ -26,9 +28,9 @@ const (
 // The partitioners of a co-partitioned join.
 const (
 	// Murmur2 is how Kafka's Java client, franz-go and kcat with partitioner=murmur2_random spread keys.
-	Murmur2 = "murmur2"
+	Murmur2 = schema.PartitionerMurmur2
 	// CRC32 is how librdkafka spreads keys by default, so most clients in C, Python, .NET, PHP and Node.
-	CRC32 = "crc32"
+	CRC32 = schema.PartitionerCRC32
 )
 
 // The words that orders.start may be, beside a time.
