@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,6 +36,8 @@ type Edge struct {
 	forgetShoppers context.CancelFunc
 	// close gives up what only the handler holds.
 	close func()
+	// stopping is set before the port for shoppers closes.
+	stopping atomic.Bool
 }
 
 // New opens the spool and both ports. It does not connect to Kafka or to the shop.
@@ -63,7 +66,7 @@ func New(cfg config.Config, log *slog.Logger) (_ *Edge, err error) {
 	}
 	e.admin, err = console.Listen(console.Config{
 		Key: "capture.admin_listen", Listen: cfg.Capture.AdminListen, Token: cfg.Admin.Token.Reveal(), Metrics: e.metrics,
-		Ready: func() []console.Check { return checks(clicks.Ready()) }, Troubles: e.troubles,
+		Ready: e.ready, Troubles: e.troubles,
 		Version: version.String(), Settings: settings, Forget: clicks.Forget, Log: log,
 	})
 	return e, err
@@ -139,6 +142,7 @@ func (e *Edge) serve(ctx context.Context) error {
 	stopped := make(chan struct{})
 	keep := context.AfterFunc(ctx, func() {
 		defer close(stopped)
+		e.stopping.Store(true)
 		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*drain(e.config.Delivery.ShutdownGrace))
 		defer cancel()
 		if e.server.Shutdown(patience) != nil {
@@ -159,6 +163,19 @@ func (e *Edge) serve(ctx context.Context) error {
 		return nil
 	}
 	return fmt.Errorf("capture.listen %s: %w", e.Addr(), err)
+}
+
+var errStopping = errors.New("stopping: no more requests are taken")
+
+// ready is the capture's, which goes on while the last requests end, and whether shoppers are let in.
+func (e *Edge) ready() []console.Check {
+	all := checks(e.capture.Ready())
+	for i := range all {
+		if e.stopping.Load() && all[i].Err == nil {
+			all[i].Err = errStopping
+		}
+	}
+	return all
 }
 
 func checks(from []capture.Check) []console.Check {
