@@ -30,7 +30,7 @@ type DiskConfig struct {
 	// alone; another process with a Disk in it is refused.
 	Dir string
 	// MemoryBytes bounds what the store holds in memory: half for the database's cache of blocks, a quarter for
-	// what is not yet written to its files, a quarter for all batches together (see BatchMemory). Zero is
+	// what is not yet written to its files, up to a quarter for all batches together (see BatchMemory). Zero is
 	// DiskMemoryDefault; less than DiskMemoryMin is refused.
 	MemoryBytes int64
 	// Log gets what an operator should know: a store that was set aside, a full disk.
@@ -117,8 +117,9 @@ func (d *Disk) NewBatch() Batch {
 	return &diskBatch{disk: d, layout: d.layout, space: spaceSize(d.layout)}
 }
 
-// BatchMemory is how many bytes all batches together may take before they are committed: their share of MemoryBytes.
-func (d *Disk) BatchMemory() int64 { return d.config.MemoryBytes / 4 }
+// BatchMemory is how many bytes all batches together may take before they are committed: their share of MemoryBytes, but
+// no more than the entries of one batch can point into. That is 1 GiB; larger batches are no faster.
+func (d *Disk) BatchMemory() int64 { return min(d.config.MemoryBytes/4, mostBatchBytes) }
 
 // History implements Store.
 func (d *Disk) History(partition int32, session string) (History, error) {

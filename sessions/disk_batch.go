@@ -41,6 +41,9 @@ const (
 	// firstPiece is smaller: most batches of a topic that was read to its end hold little.
 	firstPiece = 64 << 10
 	entryBytes = 16
+	// mostBatchBytes is how much may be added to one batch. An entry counts pieces with what pieceBits leave of 32 bits,
+	// and where changes are large, two neighbouring pieces may hold little more than one piece's worth.
+	mostBatchBytes = pieceBytes << (32 - pieceBits) / 4
 )
 
 // Add implements Batch. A click whose id CJ cannot have given is one that could not be read. Its time is cut to

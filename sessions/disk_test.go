@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -235,4 +236,15 @@ func TestBatchGivesMemoryBack(t *testing.T) {
 	}
 	require.LessOrEqual(t, kept, pieceBytes+firstPiece)
 	require.NoError(t, disk.Close())
+}
+
+// An entry points to its change with 32 bits. Were there more pieces than these can count, clicks would be another's.
+func TestBatchesOfALargeTableAreWithinWhatTheirEntriesCanPointTo(t *testing.T) {
+	t.Parallel()
+	disk, err := OpenDisk(DiskConfig{Dir: t.TempDir(), MemoryBytes: 64 << 30, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, disk.Close()) }()
+	// A piece is left when the next change does not fit: with that change it would be more than full.
+	pieces := 2*disk.BatchMemory()/pieceBytes + 1
+	require.LessOrEqual(t, pieces, int64(1)<<(32-pieceBits))
 }
