@@ -139,10 +139,12 @@ func (c Config) validate() error {
 		return refuse("client_rate", strconv.FormatFloat(c.ClientRate, 'g', -1, 64), "must be a number, with a burst of at least 1")
 	case c.SessionCookie != "" && !isToken(c.SessionCookie):
 		return refuse("session_cookie", schema.Quoted(c.SessionCookie), "must be the name of a cookie, like sid")
-	case ours(c.SessionCookie):
+	case IsOurCookie(c.SessionCookie):
 		return refuse("session_cookie", schema.Quoted(c.SessionCookie), "must be the shop's cookie, not one that is set here")
 	case c.SessionHeader != "" && !isToken(c.SessionHeader):
 		return refuse("session_header", schema.Quoted(c.SessionHeader), "must be the name of a header, like X-Session-Id")
+	case CarriesCookies(c.SessionHeader):
+		return refuse("session_header", schema.Quoted(c.SessionHeader), "carries all cookies: name the session's in session_cookie")
 	}
 	for i, secret := range c.Secrets {
 		if len(secret) < minSecret {
@@ -195,6 +197,11 @@ func isToken(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune("()<>@,;:\\\"/[]?={}", r)
 	})
+}
+
+// CarriesCookies tells whether a header of that name, in any case, holds cookies rather than one value.
+func CarriesCookies(header string) bool {
+	return strings.EqualFold(header, "Cookie") || strings.EqualFold(header, "Set-Cookie")
 }
 
 func refuse(field, value, rule string) error {

@@ -36,6 +36,7 @@ func TestConfigIsRefusedWithTheField(t *testing.T) {
 		"OurCookie":           {func(c *Config) { c.SessionCookie = "cje" }, "session_cookie"},
 		"OurCompanion":        {func(c *Config) { c.SessionCookie = "cjrelay_click" }, "session_cookie"},
 		"OurSession":          {func(c *Config) { c.SessionCookie = "cjrelay_session" }, "session_cookie"},
+		"AllCookies":          {func(c *Config) { c.SessionHeader = "set-cookie" }, "session_header"},
 		"HeaderName":          {func(c *Config) { c.SessionHeader = "a:b" }, "session_header"},
 		"ShortSecret":         {func(c *Config) { c.Secrets = []string{secret, strings.Repeat("s", minSecret-1)} }, "secrets[1]"},
 		"Proxy":               {func(c *Config) { c.TrustedProxies = []netip.Prefix{{}} }, "trusted_proxies[0]"},

@@ -17,8 +17,8 @@ const (
 	cookieSession = "cjrelay_session"
 )
 
-// ours tells whether a cookie of that name is set here.
-func ours(name string) bool {
+// IsOurCookie tells whether cookies of that name are set by this package, so that no shop's session can be in them.
+func IsOurCookie(name string) bool {
 	return name == cookieCJ || name == cookieCompanion || name == cookieSession
 }
 

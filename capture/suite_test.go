@@ -192,7 +192,7 @@ func (s *browser) get(address string) *http.Response {
 func (s *browser) has(name, value string) {
 	at, _ := url.Parse(shop)
 	cookie := &http.Cookie{Name: name, Value: value, Path: "/", Secure: true}
-	if ours(name) {
+	if IsOurCookie(name) {
 		cookie.Domain = "example.com"
 	}
 	s.jar.SetCookies(at, []*http.Cookie{cookie})

@@ -2,11 +2,14 @@ package config
 
 import (
 	"net/netip"
+	"net/url"
 	"reflect"
 	"regexp"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
+
+	"github.com/cjrelay/cjrelay/capture"
 )
 
 // Capture is the shop's edge, where clicks are caught.
@@ -107,6 +110,8 @@ func (e Capture) check(c *checker) {
 	if e.Upstream != "" {
 		if problem := webAddressProblem(e.Upstream); problem != "" {
 			c.add("capture.upstream", shownURL(e.Upstream), problem, "write it like http://127.0.0.1:3000")
+		} else if shop, err := url.Parse(e.Upstream); err == nil && shop.Host == e.Listen {
+			c.add("capture.upstream", shownURL(e.Upstream), "is capture.listen, where this edge itself answers", "name the shop's own address")
 		}
 	}
 	e.checkCookieDomain(c)
@@ -119,6 +124,12 @@ func (e Capture) check(c *checker) {
 		if name.value != "" && !isToken(name.value) {
 			c.add(name.key, shown(name.value), "must be the name of a "+name.kind, "write it like "+name.like)
 		}
+	}
+	if capture.IsOurCookie(e.SessionCookie) {
+		c.add("capture.session_cookie", shown(e.SessionCookie), "is a cookie that the edge sets itself", "name the cookie in which the shop keeps its session")
+	}
+	if capture.CarriesCookies(e.SessionHeader) {
+		c.add("capture.session_header", shown(e.SessionHeader), "carries all cookies", "name the session's cookie in capture.session_cookie")
 	}
 	e.checkConsent(c)
 	for _, text := range e.TrustedProxies {
