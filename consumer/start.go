@@ -125,15 +125,29 @@ func (s Start) resolve(ctx context.Context, admin *kadm.Client, group, topic str
 				"Set orders.start to a time (safest), earliest (fires all of them) or latest (skips them)", group, topic, records))
 		}
 	case startLatest:
-		chosen = ends
+		// As Kafka has it for readers of committed records: what is in an open transaction is yet to come.
+		if chosen, err = listed(admin.ListCommittedOffsets(ctx, topic)); err != nil {
+			return nil, retryable(err)
+		}
 	case startAt:
 		if chosen, err = listed(admin.ListOffsetsAfterMilli(ctx, s.at.UnixMilli(), topic)); err != nil {
 			return nil, retryable(err)
 		}
+		orEnds(chosen[topic], ends[topic])
 	}
 	offsets := kadm.Offsets{}
 	chosen.Each(func(o kadm.ListedOffset) { offsets.AddOffset(topic, o.Partition, o.Offset, -1) })
 	return offsets, nil
+}
+
+// orEnds gives partitions that had no order of that time or later the end that they had before they were asked. Theirs
+// was listed after that, and an order may have come in between.
+func orEnds(byTime, ends map[int32]kadm.ListedOffset) {
+	for partition, o := range byTime {
+		if end, known := ends[partition]; known && o.Timestamp < 0 {
+			byTime[partition] = end
+		}
+	}
 }
 
 // listed makes an error of any partition the error of the listing.

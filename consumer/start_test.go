@@ -83,6 +83,40 @@ func TestStartIsCommittedForEveryPartition(t *testing.T) {
 	}
 }
 
+// An order in a transaction that is open at the start is confirmed after it, and no consumer has seen it.
+func TestLatestIsBeforeOpenTransactions(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, kafkatest.Start(t))
+	s.fill(t)
+	platform := s.Client(t, kgo.TransactionalID(kafkatest.Name("platform")), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, platform.BeginTransaction())
+	require.NoError(t, platform.ProduceSync(t.Context(), &kgo.Record{Topic: s.topic, Value: []byte("v")}).FirstErr())
+	require.NoError(t, s.settle(t, Latest()))
+	require.NoError(t, platform.EndTransaction(t.Context(), kgo.TryCommit))
+	require.Equal(t, map[int32]int64{0: 10, 1: 4, 2: 0}, s.committed(t))
+}
+
+// Brokers are first asked for the time, and then for the ends of partitions without such an order.
+func TestOrderThatComesWhileATimeIsLookedUpIsNotPassedOverOnFake(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, kafkatest.StartFake(t))
+	s.fill(t)
+	at := noon.Add(time.Hour)
+	var lookedUp, came bool // of the fake's one goroutine
+	s.Fake.ControlKey(kmsg.ListOffsets.Int16(), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		s.Fake.KeepControl()
+		if r.(*kmsg.ListOffsetsRequest).Topics[0].Partitions[0].Timestamp >= 0 {
+			lookedUp = true
+		} else if lookedUp && !came {
+			came = true
+			s.Fake.SleepControl(func() { s.Produce(t, &kgo.Record{Topic: s.topic, Value: []byte("v"), Timestamp: at}) })
+		}
+		return nil, nil, false
+	})
+	require.NoError(t, s.settle(t, At(at)))
+	require.Equal(t, map[int32]int64{0: 10, 1: 4, 2: 0}, s.committed(t))
+}
+
 func TestUnsetStartRefusesToFireHistory(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t, kafkatest.Start(t))
