@@ -57,10 +57,10 @@ func (c *Consumer) sampleLoop(ctx context.Context) error {
 func (c *Consumer) sample(ctx context.Context, admin *kadm.Client) {
 	asking, cancel := context.WithTimeout(ctx, sampleTimeout)
 	defer cancel()
-	ends, err := listed(admin.ListCommittedOffsets(asking, c.config.Topic))
-	var written kadm.ListedOffsets
+	written, err := listed(admin.ListEndOffsets(asking, c.config.Topic))
+	var ends kadm.ListedOffsets
 	if err == nil {
-		written, err = listed(admin.ListEndOffsets(asking, c.config.Topic))
+		ends, err = listed(admin.ListCommittedOffsets(asking, c.config.Topic))
 	}
 	switch {
 	case err == nil:

@@ -18,7 +18,8 @@ type openTransaction struct {
 	since          time.Time
 }
 
-// noteOpen compares the last stable offsets with the ends of all that was written, which were listed after them.
+// noteOpen compares the last stable offsets with the ends of all that was written, which must have been listed before
+// them: what is written between two listings is in no transaction for that.
 func (c *Consumer) noteOpen(stable, written kadm.ListedOffsets, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

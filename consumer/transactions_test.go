@@ -9,6 +9,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/cjrelay/cjrelay/internal/kafkatest"
 )
 
 // A transaction that does not end keeps all orders behind it from being read, and no lag knows of them. A producer's
@@ -55,5 +58,25 @@ func TestTransactionsThatFollowEachOtherAreNoStall(t *testing.T) {
 	note(6, 9, noon.Add(openTooLong+time.Second))
 	require.Empty(t, c.hanging(noon.Add(2*openTooLong)))
 	note(9, 9, noon.Add(2*openTooLong))
+	require.Zero(t, c.heldByTransactions())
+}
+
+// On a busy topic an order comes between any two questions to the brokers. It is behind no transaction.
+func TestOrderThatComesDuringASampleIsInNoTransactionOnFake(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t, kafkatest.StartFake(t))
+	s.fill(t)
+	c, _ := still(t)
+	c.config.Topic = s.topic
+	asked := 0 // by the fake's one goroutine
+	s.Fake.ControlKey(kmsg.ListOffsets.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+		s.Fake.KeepControl()
+		if asked++; asked == 2 {
+			s.Fake.SleepControl(func() { s.Produce(t, &kgo.Record{Topic: s.topic, Value: []byte("v")}) })
+		}
+		return nil, nil, false
+	})
+	c.sample(t.Context(), kadm.NewClient(s.Client(t)))
+	require.Contains(t, c.ends, int32(0))
 	require.Zero(t, c.heldByTransactions())
 }
