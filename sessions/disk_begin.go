@@ -8,7 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// Begin implements Store. It can be called once. Setting aside what it does not trust, it says why in the log.
+// Begin implements Store. Setting aside what it does not trust, it says why in the log.
 func (d *Disk) Begin(origin Origin) error {
 	d.life.Lock()
 	defer d.life.Unlock()
