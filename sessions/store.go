@@ -10,7 +10,8 @@ import (
 // everything between is safe for concurrent use, but a partition belongs to one Batch at a time.
 type Store interface {
 	// Begin readies the store for a topic. What it holds of another topic or layout, or cannot be sure of, is
-	// set aside: then every checkpoint is zero. It succeeds once; after an error it may be tried again.
+	// set aside: then every checkpoint is zero. After an error it may be tried again, and is not called any more when it
+	// has succeeded.
 	Begin(origin Origin) error
 	// Checkpoint is how far a partition was read into what the store holds; zero when it holds nothing of it.
 	Checkpoint(partition int32) Checkpoint
