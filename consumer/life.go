@@ -33,6 +33,8 @@ type life struct {
 	ended bool
 	// committed is what the group last committed, with an offset of -1 when it has none.
 	committed position
+	// described is the length of the committed metadata, 0 where it was ignored: what somebody else wrote bounds nothing.
+	described int
 	// held is what the mass rules hold; looksAhead is set while reading pauses because of it.
 	held       lookAhead
 	looksAhead bool
@@ -189,7 +191,7 @@ func (l *life) balance() {
 	}
 	limit := l.consumer.config.MaxPendingPerPartition
 	switch {
-	case !l.full && (l.tracker.pending >= limit || l.tracker.ahead() >= l.consumer.aheadLimit || len(l.committed.metadata) >= metadataNear):
+	case !l.full && (l.tracker.pending >= limit || l.tracker.ahead() >= l.consumer.aheadLimit || l.metadataNears()):
 		l.full = true
 		l.consumer.pauses.pause(l, PauseBackPressure)
 	case l.full && l.tracker.pending <= limit/2 && !l.crowded():
@@ -278,6 +280,7 @@ func (l *life) noteCommitted(committed position) {
 		l.advanced = l.moved
 	}
 	l.committed = committed
+	l.described = len(committed.metadata)
 	l.balance()
 	l.consumer.memory.forget(l.partition, committed.offset)
 	l.consumer.trails.committed(l.partition, committed.offset, time.Now())
@@ -288,6 +291,9 @@ func (l *life) begin(committed position, done spans) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.committed = committed
+	if done != nil {
+		l.described = len(committed.metadata)
+	}
 	l.tracker.restore(done)
 	l.consumer.memory.forget(l.partition, committed.offset)
 }

@@ -207,11 +207,31 @@ func TestPartitionPausesAtEachOfItsBounds(t *testing.T) {
 	t.Run("WhatIsSaidOfThemInACommit", func(t *testing.T) {
 		t.Parallel()
 		c, l := undecided(t)
+		l.admit(records(0, 1), nil)
 		l.noteCommitted(position{offset: 0, metadata: strings.Repeat("x", metadataNear-1)})
 		require.False(t, paused(c))
 		l.noteCommitted(position{offset: 0, metadata: strings.Repeat("x", metadataNear)})
 		require.True(t, paused(c))
-		l.noteCommitted(position{offset: 5})
+		l.noteCommitted(position{offset: 1})
+		require.False(t, paused(c))
+	})
+	// Nothing but reading on makes it shorter: a partition that waited for that would wait for ever.
+	t.Run("NotWhatAnEarlierLifeSaidOfThem", func(t *testing.T) {
+		t.Parallel()
+		c, l := undecided(t)
+		l.begin(position{offset: 0, metadata: strings.Repeat("x", metadataNear)}, spans{{1, 3}})
+		l.rebalance()
+		require.False(t, paused(c))
+		l.admit(records(0, 3), nil)
+		require.True(t, paused(c), "what is in hand now makes it shorter")
+		done(l, 0, 3)
+		require.False(t, paused(c))
+	})
+	t.Run("NotWhatSomebodyElseSaid", func(t *testing.T) {
+		t.Parallel()
+		c, l := undecided(t)
+		l.begin(position{offset: 0, metadata: strings.Repeat("x", metadataLimit)}, nil)
+		l.admit(records(0, 1), nil)
 		require.False(t, paused(c))
 	})
 }

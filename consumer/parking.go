@@ -81,8 +81,12 @@ func (p *passage) holdsUpOthers() bool {
 
 // crowded tells whether the orders done above the oldest one near their bound. The caller holds mu.
 func (l *life) crowded() bool {
-	return l.tracker.ahead() >= l.consumer.aheadLimit*8/10 || len(l.committed.metadata) >= metadataNear
+	return l.tracker.ahead() >= l.consumer.aheadLimit*8/10 || l.metadataNears()
 }
+
+// metadataNears tells whether the commit's metadata nears Kafka's limit. With no order in hand it bounds nothing: it is
+// what an earlier life left, and only reading on makes it shorter. The caller holds mu.
+func (l *life) metadataNears() bool { return l.tracker.pending > 0 && l.described >= metadataNear }
 
 // parkOldest parks the oldest order where it waits after a failure and the orders done above it near their bound.
 // One that waits for something else is not to blame: there only reading stops.

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,6 +102,40 @@ func TestMetadataThatCannotBeBelievedIsIgnored(t *testing.T) {
 			b.requireCommitted(t, 0, 3)
 			require.Equal(t, test.sent, b.cj.total())
 			require.Equal(t, test.warned, b.log.count("ignoring which offsets were done above the committed one"))
+		})
+	}
+}
+
+// However long the metadata was at the end of a life, the next one reads on.
+func TestLongMetadataStopsNobody(t *testing.T) {
+	t.Parallel()
+	const holes = 1300
+	var everySecond spans
+	for i := range int64(holes) {
+		everySecond = append(everySecond, span{2*i + 1, 2*i + 2})
+	}
+	for name, test := range map[string]struct {
+		metadata func(topic [16]byte) string
+		sent     int
+	}{
+		"Ours":    {func(topic [16]byte) string { return encodeMetadata(topic, 0, everySecond) }, holes},
+		"Foreign": {func([16]byte) string { return strings.Repeat("x", metadataLimit) }, 2 * holes},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, kafkatest.Start(t), 1)
+			b.readClicks(t)
+			b.confirm(t, 0, orders(ids(2*holes)...)...)
+			topics, err := b.Admin.ListTopics(t.Context(), b.config.Topic)
+			require.NoError(t, err)
+			metadata := test.metadata(topics[b.config.Topic].ID)
+			require.GreaterOrEqual(t, len(metadata), metadataNear)
+			before := kadm.Offsets{}
+			before.Add(kadm.Offset{Topic: b.config.Topic, LeaderEpoch: -1, Metadata: metadata})
+			require.NoError(t, b.Admin.CommitAllOffsets(t.Context(), b.config.Group, before))
+			b.start(t)
+			b.requireCommitted(t, 0, 2*holes)
+			require.Equal(t, test.sent, b.cj.total())
 		})
 	}
 }
