@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/cjrelay/cjrelay/schema"
@@ -19,6 +17,9 @@ import (
 type journal struct {
 	consumer *Consumer
 	options  []kgo.Opt
+	limits   *limits
+	// measuring is held while the limits are asked for.
+	measuring sync.Mutex
 
 	mu     sync.Mutex
 	client *kgo.Client
@@ -28,17 +29,13 @@ type journal struct {
 }
 
 func newJournal(ctx context.Context, c *Consumer) (*journal, error) {
-	limits := largestRecords(ctx, c)
+	limits := &limits{consumer: c, bytes: map[string]int32{}}
+	limits.ask(ctx)
 	options := append(slices.Clone(c.config.Client),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		// The wait is on the way of every order, but a worker is not held by it.
 		kgo.ProducerLinger(5*time.Millisecond),
-		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 {
-			if limit, known := limits[topic]; known {
-				return limit
-			}
-			return 1_048_588 // Kafka's own default for max.message.bytes
-		}),
+		kgo.ProducerBatchMaxBytesFn(limits.of),
 		// A dead letter's outcome is produced while the dead letter still counts as buffered: at the client's
 		// bound that would wait for itself.
 		kgo.MaxBufferedRecords(2*max(c.config.MaxPending, 1)),
@@ -47,7 +44,7 @@ func newJournal(ctx context.Context, c *Consumer) (*journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &journal{consumer: c, options: options, client: client}, nil
+	return &journal{consumer: c, options: options, limits: limits, client: client}, nil
 }
 
 // writer is the client to write with.
@@ -60,8 +57,8 @@ func (j *journal) writer() *kgo.Client {
 // flushGrace is how long what a client has under way for other topics may take before it ends.
 const flushGrace = 5 * time.Second
 
-// renew replaces a client for which a topic is gone for good, as it was made anew. Forgetting the topic would not do: a
-// client goes on with its sequence numbers, and may have written some records to the new topic before it noticed, which
+// renew replaces a client for which a topic is gone for good, as it was made anew, or takes more than the client was told.
+// Forgetting the topic would not do: a client goes on with its sequence numbers, and may have written some records to the new topic before it noticed, which
 // makes brokers take others for those.
 func (j *journal) renew(before *kgo.Client) {
 	j.mu.Lock()
@@ -83,22 +80,16 @@ func (j *journal) renew(before *kgo.Client) {
 	})
 }
 
-// largestRecords is what our topics take. The dead-letter topic must take records as large as the orders' topic
-// does, and a batch above a topic's limit would be refused with every record in it.
-func largestRecords(ctx context.Context, c *Consumer) map[string]int32 {
-	limits := map[string]int32{}
-	configs, err := kadm.NewClient(c.client).DescribeTopicConfigs(ctx, c.config.DeadLetterTopic, c.config.OutcomesTopic)
-	if err != nil {
-		return limits
+// measure asks the topics what they take now, and tells whether a record that was too large for the client before is
+// worth another try as it is: a client goes by what it was told at first. It waits for the answer.
+func (j *journal) measure(ctx context.Context, before *kgo.Client) bool {
+	// Whoever comes second must find the new client, or it would give up a part of its record for nothing.
+	j.measuring.Lock()
+	defer j.measuring.Unlock()
+	if j.limits.ask(ctx) {
+		j.renew(j.writer())
 	}
-	for _, topic := range configs {
-		for _, config := range topic.Configs {
-			if limit, err := strconv.ParseInt(config.MaybeValue(), 10, 32); err == nil && config.Key == "max.message.bytes" {
-				limits[topic.Name] = int32(limit)
-			}
-		}
-	}
-	return limits
+	return j.writer() != before
 }
 
 func (j *journal) close() {
@@ -117,8 +108,9 @@ func (j *journal) outcome(ctx context.Context, outcome schema.OutcomeRecord, don
 		short.OrderID, short.EnterpriseID, short.Action, short.SessionID = "", "", "", ""
 		return j.outcomeRecord(short)
 	}
-	w := &writing{journal: j, condition: &j.consumer.health.outcomes, smaller: []func() *kgo.Record{nameless}, done: done}
-	w.produce(ctx, j.outcomeRecord(outcome))
+	whole := func() *kgo.Record { return j.outcomeRecord(outcome) }
+	w := &writing{journal: j, condition: &j.consumer.health.outcomes, forms: []func() *kgo.Record{whole, nameless}, done: done}
+	w.produce(ctx)
 }
 
 func (j *journal) outcomeRecord(outcome schema.OutcomeRecord) *kgo.Record {
@@ -134,6 +126,7 @@ func (j *journal) outcomeRecord(outcome schema.OutcomeRecord) *kgo.Record {
 // deadLetter writes the order's original bytes with the reason, and tells done whether that is durable.
 func (j *journal) deadLetter(ctx context.Context, record *kgo.Record, outcome schema.OutcomeRecord, cause error, done func(durable bool)) {
 	letter := deadLetter{config: j.consumer.config, record: record, outcome: outcome, cause: cause}
-	w := &writing{journal: j, condition: &j.consumer.health.deadLetters, smaller: []func() *kgo.Record{letter.withoutValue, letter.bare}, done: done}
-	w.produce(ctx, letter.whole())
+	forms := []func() *kgo.Record{letter.whole, letter.withoutValue, letter.bare}
+	w := &writing{journal: j, condition: &j.consumer.health.deadLetters, forms: forms, done: done}
+	w.produce(ctx)
 }

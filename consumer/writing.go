@@ -18,10 +18,12 @@ type writing struct {
 	journal *journal
 	// condition is the topic's.
 	condition *condition
-	// smaller are what to write instead, one after the other, when the topic does not take the record.
-	smaller []func() *kgo.Record
-	waits   *breaker.Backoff
-	done    func(durable bool)
+	// forms make the record: whole, and then ever smaller ones for a topic that does not take that. form is the one that
+	// is being written.
+	forms []func() *kgo.Record
+	form  int
+	waits *breaker.Backoff
+	done  func(durable bool)
 
 	mu                 sync.Mutex
 	troubled, finished bool
@@ -33,7 +35,8 @@ const slowWrite = 10 * time.Second
 
 // produce writes until Kafka has the record on all replicas, or ctx ends, and tells done which. It does not
 // wait.
-func (w *writing) produce(ctx context.Context, record *kgo.Record) {
+func (w *writing) produce(ctx context.Context) {
+	record := w.forms[w.form]()
 	slow := time.AfterFunc(slowWrite, func() {
 		w.trouble(fmt.Errorf("writing to topic %s: not done after %s", record.Topic, slowWrite))
 	})
@@ -49,31 +52,50 @@ func (w *writing) produce(ctx context.Context, record *kgo.Record) {
 			return
 		}
 		w.journal.consumer.metrics.writeFailures.WithLabelValues(record.Topic).Inc()
-		if errors.Is(err, kerr.MessageTooLarge) && len(w.smaller) > 0 {
-			smaller := w.smaller[0]
-			w.smaller = w.smaller[1:]
-			w.produce(ctx, smaller())
+		err = fmt.Errorf("writing to topic %s: %w", record.Topic, err)
+		if errors.Is(err, kerr.MessageTooLarge) {
+			go w.refit(ctx, client, err)
 			return
 		}
 		if errors.Is(err, kerr.UnknownTopicID) {
 			w.journal.renew(client)
 		}
-		w.trouble(fmt.Errorf("writing to topic %s: %w", record.Topic, err))
-		if w.waits == nil {
-			w.waits = w.journal.consumer.newBackoff()
-		}
-		timer := time.NewTimer(w.waits.Next())
-		go func() {
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-				// A record that was produced cannot be produced again; a new one with its content can.
-				w.produce(ctx, &kgo.Record{Topic: record.Topic, Key: record.Key, Value: record.Value, Headers: record.Headers})
-			case <-ctx.Done():
-				w.finish(false)
-			}
-		}()
+		w.again(ctx, err)
 	})
+}
+
+// refit writes what was too large once more where the topic takes more by now, and in a smaller form otherwise. That not
+// even the smallest fits is the topic's fault and no record's: when it is mended, the whole one does.
+func (w *writing) refit(ctx context.Context, client *kgo.Client, err error) {
+	if w.journal.measure(ctx, client) {
+		w.form = 0
+		w.produce(ctx)
+		return
+	}
+	if w.form++; w.form < len(w.forms) {
+		w.produce(ctx)
+		return
+	}
+	w.form = 0
+	w.again(ctx, err)
+}
+
+// again writes the record once more, after a while.
+func (w *writing) again(ctx context.Context, err error) {
+	w.trouble(err)
+	if w.waits == nil {
+		w.waits = w.journal.consumer.newBackoff()
+	}
+	timer := time.NewTimer(w.waits.Next())
+	go func() {
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			w.produce(ctx)
+		case <-ctx.Done():
+			w.finish(false)
+		}
+	}()
 }
 
 func (w *writing) trouble(err error) {
