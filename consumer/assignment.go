@@ -167,7 +167,15 @@ func (c *Consumer) release(ctx context.Context, lives []*life) {
 	if c.takeTurn(commit) {
 		defer c.endTurn()
 	}
+	unwritten := 0
 	for _, l := range lives {
-		l.end()
+		if !l.hasEnded() { // a stop comes here once more when the group is left
+			l.end()
+			unwritten += c.memory.unwritten(l.partition)
+		}
+	}
+	if unwritten > 0 {
+		c.config.Log.Warn("orders that CJ has acknowledged are given up without an outcome, since it could not be written: whoever has their partitions next sends them again",
+			"orders", unwritten, "topic", c.config.OutcomesTopic)
 	}
 }

@@ -85,15 +85,43 @@ func (c *Consumer) commit(ctx context.Context, lives []*life) error {
 		c.metrics.commits.WithLabelValues("ok").Inc()
 		c.health.commits.over()
 	case errors.Is(failed, context.Canceled), errors.Is(failed, errEnded):
+	case errors.Is(failed, errRemade):
+		// Its partitions have stopped and say so. No other try would do better.
+		c.metrics.commits.WithLabelValues("failed").Inc()
 	default:
 		if errors.Is(failed, kerr.OffsetMetadataTooLarge) {
-			c.bare.Store(true)
+			c.shorten(positions)
 		}
 		c.metrics.commits.WithLabelValues("failed").Inc()
 		c.health.commits.trouble(fmt.Errorf("committing offsets: %w", failed))
 		c.config.Log.Warn("commit failed, will be made again", "error", failed)
 	}
 	return failed
+}
+
+// metadataRoom is how long the metadata of a commit may be, in bytes: half of what was too long for the brokers, and
+// nothing where even a few spans were.
+func (c *Consumer) metadataRoom() int {
+	switch refused := int(c.refusedMetadata.Load()); {
+	case refused == 0:
+		return metadataLimit
+	case refused < 64:
+		return 0
+	default:
+		return refused / 2
+	}
+}
+
+// shorten makes the next commits' metadata shorter than that of one that was refused: offsets must be committed all the
+// same, and what does not fit is sent again after a restart.
+func (c *Consumer) shorten(refused map[int32]position) {
+	longest := 1
+	for _, at := range refused {
+		longest = max(longest, len(at.metadata))
+	}
+	c.refusedMetadata.Store(int64(longest))
+	c.config.Log.Warn("the brokers take less metadata with a commit than Kafka's default of 4096 bytes: raise their offset.metadata.max.bytes, "+
+		"or orders that were done are sent again after a restart", "refused", longest, "next", c.metadataRoom())
 }
 
 // errNoMember says that the group has not taken us in yet, or not again.

@@ -144,6 +144,44 @@ func TestOffsetsAreCommittedWithoutMetadataWhereThatIsRefusedOnFake(t *testing.T
 	b.requireCommitted(t, 0, 10)
 }
 
+// As much of it as they take is written: what is left out would be sent again after a restart.
+func TestMetadataIsShortenedToWhatBrokersTakeOnFake(t *testing.T) {
+	t.Parallel()
+	const most, orders = 300, 400
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.readClicks(t)
+	length := func(r kmsg.Request) int {
+		if metadata := r.(*kmsg.OffsetCommitRequest).Topics[0].Partitions[0].Metadata; metadata != nil {
+			return len(*metadata)
+		}
+		return 0
+	}
+	b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.OffsetCommit}, Group: b.config.Group, Err: kerr.OffsetMetadataTooLarge, Count: -1,
+		When: func(r kmsg.Request) bool { return length(r) > most }})
+	// Every second order waits for its time.
+	var values []string
+	for i, id := range ids(orders) {
+		if i%2 == 0 {
+			values = append(values, orderAt(id, time.Now().Add(10*time.Minute)))
+		} else {
+			values = append(values, order(id))
+		}
+	}
+	b.confirm(t, 0, values...)
+	r := b.start(t)
+	eventually(t, func() bool { return r.bounds.orders() == orders/2 }, "the others do not end")
+	r.halt(t)
+	committed, err := b.Admin.FetchOffsets(t.Context(), b.config.Group)
+	require.NoError(t, err)
+	at, known := committed.Lookup(b.config.Topic, 0)
+	require.True(t, known)
+	require.LessOrEqual(t, len(at.Metadata), most)
+	done, err := decodeMetadata(r.topicID, at.At, at.Metadata)
+	require.NoError(t, err)
+	require.Greater(t, len(done), 50)
+	require.Positive(t, b.log.count("raise their offset.metadata.max.bytes"))
+}
+
 // One order that does not end holds the commit, whatever ends behind it.
 func TestCommitNeverPassesAnOrderWithoutOutcome(t *testing.T) {
 	t.Parallel()

@@ -126,14 +126,14 @@ type Consumer struct {
 	// open are the partitions with offsets behind an open transaction, as last sampled.
 	open map[int32]openTransaction
 
-	// bare is set when the brokers refuse metadata as long as ours: offsets must be committed all the same.
-	bare atomic.Bool
+	// refusedMetadata is what is too long for the brokers where they take less than Kafka's default, in bytes.
+	refusedMetadata atomic.Int64
 	// said is the error of reading that the log said last, at saidAt. They belong to the polling goroutine.
 	said   string
 	saidAt time.Time
 	// failing are the readiness checks that the log says are failing, and settled tells that it begins to speak of
 	// them. They belong to the sampling goroutine.
-	failing map[string]bool
+	failing map[string]complaint
 	settled bool
 	// doubtUntil is until when a commit that had no answer may land after later ones. Whoever commits may use it.
 	doubtUntil time.Time
@@ -156,7 +156,7 @@ func New(config Config) *Consumer {
 		bounds:     newBounds(config.MaxPending, config.MaxPendingBytes),
 		queue:      newQueue(),
 		memory:     newMemory(),
-		failing:    map[string]bool{},
+		failing:    map[string]complaint{},
 		commits:    make(chan struct{}, 1),
 		aheadLimit: aheadLimit,
 		assigned:   make(chan struct{}, 1),

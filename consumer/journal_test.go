@@ -163,6 +163,25 @@ func TestOutcomesThatCannotBeWrittenBlockTheCommitOnFake(t *testing.T) {
 	}
 }
 
+// A stop that leaves acknowledged orders without an outcome says so: somebody will see them at CJ twice.
+func TestStopSaysWhichOutcomesAreNotWrittenOnFake(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	b.readClicks(t)
+	b.config.Drain = 50 * time.Millisecond
+	fault := b.Fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: b.config.OutcomesTopic, Err: kerr.TopicAuthorizationFailed, Count: -1})
+	b.confirm(t, 0, orders(ids(3)...)...)
+	r := b.start(t)
+	eventually(t, func() bool { return b.cj.total() == 3 }, "they are not sent")
+	r.halt(t)
+	fault.Remove()
+	require.Equal(t, 1, b.log.count("whoever has their partitions next sends them again"))
+	require.Equal(t, 1, b.log.count("orders=3 topic="+b.config.OutcomesTopic))
+	b.start(t)
+	b.requireCommitted(t, 0, 3)
+	require.Equal(t, 6, b.cj.total())
+}
+
 // The client tries some faults again for ever and says nothing. The time says it.
 func TestSlowWritesTurnUnreadyOnFake(t *testing.T) {
 	t.Parallel()

@@ -256,6 +256,13 @@ type position struct {
 	metadata string
 }
 
+// lost is how many of the offsets from one up to but not including another have no outcome and will never have one.
+func (l *life) lost(from, to int64) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return to - from - l.tracker.doneBetween(from, to)
+}
+
 // committable is the position to commit, if there is one that the group does not have yet, or perhaps no longer.
 func (l *life) committable(doubted bool) (position, bool) {
 	l.mu.Lock()
@@ -264,10 +271,7 @@ func (l *life) committable(doubted bool) (position, bool) {
 	if l.ended || at < 0 || at < l.committed.offset {
 		return position{}, false
 	}
-	next := position{offset: at}
-	if !l.consumer.bare.Load() {
-		next.metadata = encodeMetadata(l.consumer.topicID, at, l.tracker.above())
-	}
+	next := position{offset: at, metadata: encodeMetadata(l.consumer.topicID, at, l.tracker.above(), l.consumer.metadataRoom())}
 	return next, doubted || next != l.committed
 }
 

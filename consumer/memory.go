@@ -81,6 +81,20 @@ func (m *memory) recall(partition int32, offset int64) (remembered, bool) {
 	return r, known
 }
 
+// unwritten is how many orders of a partition CJ has acknowledged whose outcomes are not written.
+func (m *memory) unwritten(partition int32) (orders int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if one := m.partitions[partition]; one != nil {
+		for _, r := range one.orders {
+			if !r.durable {
+				orders++
+			}
+		}
+	}
+	return orders
+}
+
 // forget drops the orders below an offset that the group has.
 func (m *memory) forget(partition int32, below int64) {
 	m.mu.Lock()

@@ -28,15 +28,12 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encodeMetadata writes the spans done above a committed offset. Spans that do not fit any more are left out
-// from the top: their orders would be sent once more after a crash.
-func encodeMetadata(topic [16]byte, committed int64, done spans) string {
-	if len(done) == 0 {
-		return ""
-	}
-	room := base64.RawURLEncoding.DecodedLen(metadataLimit-len(metadataVersion)) - crc32.Size
+// encodeMetadata writes the spans done above a committed offset, in up to limit bytes. Spans that do not fit any more are
+// left out from the top: their orders would be sent once more after a crash. It is empty where none fits.
+func encodeMetadata(topic [16]byte, committed int64, done spans, limit int) string {
+	room := base64.RawURLEncoding.DecodedLen(max(limit-len(metadataVersion), 0)) - crc32.Size
 	body := binary.AppendUvarint(nil, uint64(committed))
-	at := committed
+	at, none := committed, len(body)
 	for _, one := range done {
 		longer := binary.AppendUvarint(body, uint64(one.from-at))
 		longer = binary.AppendUvarint(longer, uint64(one.to-one.from))
@@ -44,6 +41,9 @@ func encodeMetadata(topic [16]byte, committed int64, done spans) string {
 			break
 		}
 		body, at = longer, one.to
+	}
+	if len(body) == none {
+		return ""
 	}
 	return metadataVersion + base64.RawURLEncoding.EncodeToString(append(checksum(topic, body), body...))
 }

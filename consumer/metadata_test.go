@@ -28,14 +28,14 @@ func TestMetadata(t *testing.T) {
 	t.Run("ReadsBackWhatWasWritten", rapid.MakeCheck(func(t *rapid.T) {
 		committed := rapid.Int64Range(0, 1<<40).Draw(t, "committed")
 		done := someSpans(t, committed)
-		text := encodeMetadata(someTopic, committed, done)
+		text := encodeMetadata(someTopic, committed, done, metadataLimit)
 		require.LessOrEqual(t, len(text), metadataLimit)
 		read, err := decodeMetadata(someTopic, committed, text)
 		require.NoError(t, err)
 		require.Equal(t, done, read)
 	}))
 	t.Run("NothingDoneIsNoText", func(t *testing.T) {
-		require.Empty(t, encodeMetadata(someTopic, 5, nil))
+		require.Empty(t, encodeMetadata(someTopic, 5, nil, metadataLimit))
 		read, err := decodeMetadata(someTopic, 5, "")
 		require.NoError(t, err)
 		require.Empty(t, read)
@@ -45,7 +45,7 @@ func TestMetadata(t *testing.T) {
 		for offset := int64(2); offset < 40_000; offset += 2 {
 			done = append(done, span{offset, offset + 1})
 		}
-		text := encodeMetadata(someTopic, 1, done)
+		text := encodeMetadata(someTopic, 1, done, metadataLimit)
 		require.LessOrEqual(t, len(text), metadataLimit)
 		require.Greater(t, len(text), metadataLimit-8, "it uses the room there is")
 		read, err := decodeMetadata(someTopic, 1, text)
@@ -53,8 +53,17 @@ func TestMetadata(t *testing.T) {
 		require.Equal(t, done[:len(read)], read)
 		require.Greater(t, len(read), 1000)
 	})
+	t.Run("FitsIntoAnyLimit", rapid.MakeCheck(func(t *rapid.T) {
+		limit := rapid.IntRange(0, 200).Draw(t, "limit")
+		done := someSpans(t, 77)
+		text := encodeMetadata(someTopic, 77, done, limit)
+		require.LessOrEqual(t, len(text), limit)
+		read, err := decodeMetadata(someTopic, 77, text)
+		require.NoError(t, err)
+		require.Equal(t, done[:len(read)], append(spans{}, read...))
+	}))
 	t.Run("AnyChangedCharacterIsNoticed", rapid.MakeCheck(func(t *rapid.T) {
-		text := []byte(encodeMetadata(someTopic, 77, someSpans(t, 77)))
+		text := []byte(encodeMetadata(someTopic, 77, someSpans(t, 77), metadataLimit))
 		at := rapid.IntRange(0, len(text)-1).Draw(t, "at")
 		other := rapid.Byte().Filter(func(b byte) bool { return b != text[at] }).Draw(t, "other")
 		text[at] = other
@@ -65,7 +74,7 @@ func TestMetadata(t *testing.T) {
 			require.NotEmpty(t, read)
 		}
 	}))
-	whole := encodeMetadata(someTopic, 10, spans{{12, 15}, {20, 21}})
+	whole := encodeMetadata(someTopic, 10, spans{{12, 15}, {20, 21}}, metadataLimit)
 	for name, bad := range map[string]struct {
 		topic     [16]byte
 		committed int64
@@ -106,7 +115,7 @@ func text(numbers ...uint64) string {
 }
 
 func FuzzDecodeMetadata(f *testing.F) {
-	f.Add(int64(10), encodeMetadata(someTopic, 10, spans{{12, 15}}))
+	f.Add(int64(10), encodeMetadata(someTopic, 10, spans{{12, 15}}, metadataLimit))
 	f.Add(int64(10), text(10, 1, 1, 0, 5))
 	f.Fuzz(func(t *testing.T, committed int64, text string) {
 		done, err := decodeMetadata(someTopic, committed, text)
@@ -140,7 +149,7 @@ func TestTrackerTakesOver(t *testing.T) {
 			}
 		}
 		committed := first.watermark()
-		read, err := decodeMetadata(someTopic, committed, encodeMetadata(someTopic, committed, first.above()))
+		read, err := decodeMetadata(someTopic, committed, encodeMetadata(someTopic, committed, first.above(), metadataLimit))
 		require.NoError(t, err)
 
 		second := newTracker()

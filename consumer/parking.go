@@ -18,8 +18,8 @@ const (
 	// aheadLimit is how many orders of a partition may be done above its oldest one that is not. Reading stops
 	// there; at eight tenths of it the oldest is parked if it is one that fails. Each costs 16 bytes of memory.
 	aheadLimit = 100_000
-	// metadataNear is the length of a commit's metadata, in bytes, that counts as near the limit just the same.
-	metadataNear = metadataLimit * 8 / 10
+	// nearTenths is from how many tenths of its bound on that counts as near, and the same of its metadata's length.
+	nearTenths = 8
 )
 
 // trial is what CJ has done to one order so far.
@@ -81,12 +81,15 @@ func (p *passage) holdsUpOthers() bool {
 
 // crowded tells whether the orders done above the oldest one near their bound. The caller holds mu.
 func (l *life) crowded() bool {
-	return l.tracker.ahead() >= l.consumer.aheadLimit*8/10 || l.metadataNears()
+	return l.tracker.ahead() >= l.consumer.aheadLimit*nearTenths/10 || l.metadataNears()
 }
 
 // metadataNears tells whether the commit's metadata nears Kafka's limit. With no order in hand it bounds nothing: it is
 // what an earlier life left, and only reading on makes it shorter. The caller holds mu.
-func (l *life) metadataNears() bool { return l.tracker.pending > 0 && l.described >= metadataNear }
+func (l *life) metadataNears() bool {
+	near := l.consumer.metadataRoom() * nearTenths / 10
+	return l.tracker.pending > 0 && near > 0 && l.described >= near
+}
 
 // parkOldest parks the oldest order where it waits after a failure and the orders done above it near their bound.
 // One that waits for something else is not to blame: there only reading stops.

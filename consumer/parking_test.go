@@ -79,9 +79,9 @@ func TestOrdersDoneAboveTheOldestNearTheirBound(t *testing.T) {
 
 	_, l = still(t)
 	oldest = waitingAt(l, 0)[0]
-	l.noteCommitted(position{metadata: strings.Repeat("x", metadataNear-1)})
+	l.noteCommitted(position{metadata: strings.Repeat("x", metadataLimit*nearTenths/10-1)})
 	require.False(t, oldest.holdsUpOthers())
-	l.noteCommitted(position{metadata: strings.Repeat("x", metadataNear)})
+	l.noteCommitted(position{metadata: strings.Repeat("x", metadataLimit*nearTenths/10)})
 	require.True(t, oldest.holdsUpOthers())
 }
 

@@ -43,7 +43,7 @@ func (c *Consumer) settleRange(l *life, start, end int64) {
 	at := max(l.standing().Next, 0)
 	switch {
 	case at < start:
-		lost := start - at
+		lost := l.lost(at, start)
 		c.metrics.lost.Add(float64(lost))
 		c.config.Log.Error("lost_to_retention: the topic's retention removed orders before they had an outcome",
 			"partition", l.partition, "from", at, "to", start, "orders", lost)

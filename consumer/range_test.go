@@ -43,6 +43,25 @@ func TestGapBelowTheLogStartIsReportedAndCrossed(t *testing.T) {
 	require.Empty(t, r.pausedFor())
 }
 
+// What was done above the committed offset is not lost with it.
+func TestGapIsWhatHadNoOutcome(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.Start(t), 1)
+	b.readClicks(t)
+	b.confirm(t, 0, orders(ids(10)...)...)
+	topics, err := b.Admin.ListTopics(t.Context(), b.config.Topic)
+	require.NoError(t, err)
+	before := kadm.Offsets{}
+	before.Add(kadm.Offset{Topic: b.config.Topic, At: 2, LeaderEpoch: -1,
+		Metadata: encodeMetadata(topics[b.config.Topic].ID, 2, spans{{3, 4}, {5, 7}}, metadataLimit)})
+	require.NoError(t, b.Admin.CommitAllOffsets(t.Context(), b.config.Group, before))
+	deleteRecords(t, b.Cluster, b.config.Topic, map[int32]int64{0: 6})
+	r := b.start(t)
+	b.requireCommitted(t, 0, 10)
+	require.EqualValues(t, 2, testutil.ToFloat64(r.metrics.lost), "2 and 4")
+	require.Equal(t, 3, b.cj.total(), "7 to 9")
+}
+
 // Where nothing is left behind the gap, the gap must be committed all the same, or each restart reports it anew.
 func TestGapUpToTheEndIsReportedOnce(t *testing.T) {
 	t.Parallel()

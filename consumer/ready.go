@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -63,13 +64,13 @@ func (c *Consumer) membership() error {
 	return nil
 }
 
-// logReadiness writes a line when a condition begins or ceases to fail, since nobody may be asking. That the group is
-// being joined and clicks are being read at the start is no news until it lasts.
-func (c *Consumer) logReadiness(sinceStart time.Duration) {
+// logReadiness writes a line when a condition begins or ceases to fail, or fails for another cause, since nobody may be
+// asking. That the group is being joined and clicks are being read at the start is no news until it lasts.
+func (c *Consumer) logReadiness(start, now time.Time) {
 	checks := c.Ready()
 	if !c.settled {
 		waits := slices.ContainsFunc(checks, func(check Check) bool { return check.Err != nil })
-		if waits && sinceStart < lasting {
+		if waits && now.Sub(start) < lasting {
 			return
 		}
 		c.settled = true
@@ -78,12 +79,38 @@ func (c *Consumer) logReadiness(sinceStart time.Duration) {
 		}
 	}
 	for _, check := range checks {
-		switch failing := c.failing[check.Name]; {
-		case check.Err != nil && !failing:
-			c.config.Log.Warn("not ready", "check", check.Name, "error", check.Err)
+		before, failing := c.failing[check.Name]
+		switch {
 		case check.Err == nil && failing:
+			delete(c.failing, check.Name)
 			c.config.Log.Info("ready again", "check", check.Name)
+		case check.Err != nil && !(failing && before.covers(check.Err, now)):
+			c.failing[check.Name] = complaint{of: wordsOf(check.Err), at: now}
+			c.config.Log.Warn("not ready", "check", check.Name, "error", check.Err)
 		}
-		c.failing[check.Name] = check.Err != nil
 	}
+}
+
+// complaint is what the log says of a check that fails, and since when.
+type complaint struct {
+	of string
+	at time.Time
+}
+
+// causeEvery is how often the log tells at most that a check fails for another cause than before.
+const causeEvery = time.Minute
+
+// covers tells whether the log has said so, or has spoken of the check too lately.
+func (c complaint) covers(err error, now time.Time) bool {
+	return c.of == wordsOf(err) || now.Sub(c.at) < causeEvery
+}
+
+// wordsOf is an error without its numbers, which change with every look.
+func wordsOf(err error) string {
+	return strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return -1
+		}
+		return r
+	}, err.Error())
 }

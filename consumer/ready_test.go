@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"errors"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -36,6 +37,29 @@ func TestLogSaysWhatKeepsAStartFromBeingReadyOnFake(t *testing.T) {
 		require.Equal(t, 1, b.log.count(`msg="ready again" check=group`))
 		r.halt(t)
 	})
+}
+
+// A check that goes on failing is told of again when it fails for another cause, and not each time that a number moves.
+func TestLogSaysWhenTheCauseIsAnotherOne(t *testing.T) {
+	t.Parallel()
+	b := setup(t, kafkatest.StartFake(t), 1)
+	t.Cleanup(b.table.Close)
+	c := New(b.config)
+	start := time.Now()
+	said := func(after time.Duration, cause string) int {
+		c.stopped[0] = errors.New(cause)
+		c.logReadiness(start, start.Add(after))
+		return b.log.count(`msg="not ready" check=offsets`)
+	}
+	require.Equal(t, 1, said(lasting, "offset 5 is beyond the end"))
+	require.Equal(t, 1, said(lasting+2*causeEvery, "offset 6 is beyond the end"))
+	require.Equal(t, 2, said(lasting+2*causeEvery, "the topic was made anew"))
+	require.Equal(t, 2, said(lasting+3*causeEvery-time.Second, "offset 7 is beyond the end"), "too soon")
+	require.Equal(t, 3, said(lasting+3*causeEvery, "offset 7 is beyond the end"))
+	delete(c.stopped, 0)
+	c.logReadiness(start, start.Add(time.Hour))
+	require.Equal(t, 1, b.log.count(`msg="ready again" check=offsets`))
+	require.Equal(t, 4, said(time.Hour+time.Second, "offset 7 is beyond the end"), "it is news again")
 }
 
 // Each trouble is said, when it has lasted, by the check of its name alone.

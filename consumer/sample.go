@@ -43,7 +43,7 @@ func (c *Consumer) sampleLoop(ctx context.Context) error {
 		}
 		c.health.group.fade(groupFades)
 		c.memory.age(func(partition int32) bool { return c.life(partition) != nil }, time.Now())
-		c.logReadiness(time.Since(start))
+		c.logReadiness(start, time.Now())
 		select {
 		case <-ticker.C:
 		case <-c.assigned:

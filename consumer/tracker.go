@@ -81,6 +81,15 @@ func (t *tracker) complete(offset int64) bool {
 // ahead is how many orders are done above the lowest offset without an outcome.
 func (t *tracker) ahead() int { return len(t.entries) - t.pending }
 
+// doneBetween is how many of the offsets from one up to but not including another, which were not read yet, had their
+// outcome in an earlier life.
+func (t *tracker) doneBetween(from, to int64) (done int64) {
+	for _, one := range t.before.from(from) {
+		done += max(min(one.to, to)-one.from, 0)
+	}
+	return done
+}
+
 // skipTo notes that no offset below next is to be read any more.
 func (t *tracker) skipTo(next int64) { t.next = max(t.next, next) }
 

@@ -60,7 +60,8 @@ type Orders struct {
 	// and orders.max_pending_per_partition. Default: 10000.
 	MaxPending int `koanf:"max_pending"`
 	// MaxPendingPerPartition bounds the same for one partition, so that a slow one leaves room for the
-	// others. Range 1 to 1000000. Default: 2000.
+	// others. What is done between more than about 1200 orders that are not does not fit into a commit: after a
+	// restart a part of it is sent again. Range 1 to 1000000. Default: 2000.
 	MaxPendingPerPartition int `koanf:"max_pending_per_partition"`
 	// MaxPendingBytes bounds the same by the size of the records. Range 1MiB to 64GiB, not below
 	// orders.max_order_bytes. Default: 64MiB.

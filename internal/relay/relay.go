@@ -3,7 +3,6 @@ package relay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -121,7 +120,11 @@ func start(orders config.Orders) consumer.Start {
 // Run works until ctx ends, then stops gracefully. It refuses to start without a compacted click topic.
 func (r *Relay) Run(ctx context.Context) (err error) {
 	defer r.client.Close()
-	defer func() { err = errors.Join(err, r.clicks.Close()) }()
+	defer func() {
+		if err := r.clicks.Close(); err != nil {
+			r.log.Warn("the end of the click table is not on disk, and will be read from the topic again", "error", err)
+		}
+	}()
 	defer r.table.Close()
 	defer r.desk.close()
 	switch err := r.checkTopics(ctx); {

@@ -170,8 +170,8 @@ func (p *pauses) end(l *life) {
 	},
 	{
 		name: "WhatIsDoneAboveTheCommittedOffsetIsForgotten", scenario: "HandoverWithOrdersStuck", red: boundedDuplicates, file: "consumer/life.go",
-		old: `	if !l.consumer.bare.Load() {`,
-		bug: `	if false {`,
+		old: `encodeMetadata(l.consumer.topicID, at, l.tracker.above(), l.consumer.metadataRoom())`,
+		bug: `""`,
 	},
 	{
 		name: "WhatWasDoneBeforeALossIsForgotten", scenario: "LostAndFound", red: boundedDuplicates, file: "consumer/memory.go",

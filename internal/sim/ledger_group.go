@@ -78,8 +78,8 @@ func (l *ledger) disturbances(u *unit) []disturbance {
 	return all
 }
 
-// bareSince is when a relay's metadata was refused, zero when it never was. Such a relay sends none any more: orders that
-// are done behind one that is not are done again by the next owner.
+// bareSince is when a relay's metadata was refused, zero when it never was. Such a relay sends less from then on, or none:
+// orders that are done behind one that is not may be done again by the next owner.
 func (u *unit) bareSince() time.Time {
 	for _, m := range u.log.when(commitFailed) {
 		if strings.Contains(m.err, kerr.OffsetMetadataTooLarge.Message) {
@@ -89,8 +89,8 @@ func (u *unit) bareSince() time.Time {
 	return time.Time{}
 }
 
-// takenBack tells whether a commit before the second request no longer said that an order is done, as its relay sends no
-// metadata any more. That relay need not be the one that had done the order: it may have heard so from its metadata.
+// takenBack tells whether a commit before the second request no longer said that an order is done, as its relay sends less
+// metadata, or none. That relay need not be the one that had done the order: it may have heard so from its metadata.
 func (l *ledger) takenBack(s *shopper, again request) bool {
 	var known, taken bool
 	for _, c := range l.commits {
