@@ -166,7 +166,9 @@ func (c *Consumer) requestCommit(ctx context.Context, positions map[int32]positi
 				failed = fmt.Errorf("partition %d: %w", p.Partition, err)
 				continue
 			}
-			lives[p.Partition].noteCommitted(positions[p.Partition])
+			if l, asked := lives[p.Partition]; asked {
+				l.noteCommitted(positions[p.Partition])
+			}
 		}
 	}
 	return failed
