@@ -26,7 +26,11 @@ func (o origin) trusts(address netip.Addr) bool {
 }
 
 // trusted tells whether a trusted proxy sent the request.
-func (o origin) trusted(r *http.Request) bool { return len(o.proxies) > 0 && o.trusts(peer(r)) }
+func (o origin) trusted(r *http.Request) bool { return FromProxy(r, o.proxies) }
+
+// FromProxy tells whether one of the proxies is at the other end of the request's connection, so that its word counts for
+// where the request came from.
+func FromProxy(r *http.Request, proxies []netip.Prefix) bool { return origin{proxies}.trusts(peer(r)) }
 
 // client is the address that the request began at: going back over the trusted proxies, the first that is not one. All
 // that lies beyond it was written by strangers.

@@ -184,3 +184,16 @@ func TestLimiterIsBounded(t *testing.T) {
 	}
 	require.True(t, newLimiter(-1, 1).allow(netip.Addr{}, at))
 }
+
+func TestOnlyAddressesOfTheListAreTrusted(t *testing.T) {
+	t.Parallel()
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fe80::/10")}
+	for peer, want := range map[string]bool{
+		"10.1.2.3:1": true, "[::ffff:10.1.2.3]:1": true, "[fe80::1%eth0]:1": true, "11.0.0.1:1": false, "[2001:db8::1]:1": false, "@": false, "": false,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = peer
+		require.Equal(t, want, FromProxy(r, trusted), peer)
+		require.False(t, FromProxy(r, nil), peer)
+	}
+}

@@ -44,7 +44,7 @@ func newEndpoint(clicks *capture.Capture, trusted []netip.Prefix, log *slog.Logg
 
 // ServeHTTP implements http.Handler.
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if isTrusted(r, e.trusted) {
+	if capture.FromProxy(r, e.trusted) {
 		e.catch(w.Header(), r)
 	} else {
 		e.untrusted.Inc()

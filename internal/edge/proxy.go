@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
+	"github.com/cjrelay/cjrelay/capture"
 	"github.com/cjrelay/cjrelay/internal/config"
 )
 
@@ -80,7 +81,7 @@ func (p *proxy) rewrite(r *httputil.ProxyRequest) {
 	// Without this, parameters that Go cannot read would be dropped, which the shop may read very well.
 	r.Out.URL.RawQuery = r.In.URL.RawQuery
 	// What a client writes there itself is dropped before.
-	trusted := isTrusted(r.In, p.trusted)
+	trusted := capture.FromProxy(r.In, p.trusted)
 	if trusted {
 		r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
 	}
@@ -113,18 +114,3 @@ func (p *proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // close ends the connections to the shop that nobody uses.
 func (p *proxy) close() { p.transport.CloseIdleConnections() }
-
-// isTrusted tells whether the one at the other end of the connection is a proxy whose word counts.
-func isTrusted(r *http.Request, trusted []netip.Prefix) bool {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	address := peer.Addr().Unmap().WithZone("")
-	for _, network := range trusted {
-		if network.Contains(address) {
-			return true
-		}
-	}
-	return false
-}

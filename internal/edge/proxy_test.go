@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
-	"net/netip"
 	"net/textproto"
 	"strings"
 	"testing"
@@ -351,17 +350,4 @@ func TestShopIsAskedOnConnectionsThatItStillHas(t *testing.T) {
 	require.Positive(t, transport.IdleConnTimeout)
 	require.Less(t, transport.IdleConnTimeout, 2*time.Second, "gunicorn closes after two, and a POST on such a connection is lost")
 	require.Nil(t, transport.Proxy, "the shop is next door, whatever HTTP_PROXY says")
-}
-
-func TestOnlyAddressesOfTheListAreTrusted(t *testing.T) {
-	t.Parallel()
-	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fe80::/10")}
-	for peer, want := range map[string]bool{
-		"10.1.2.3:1": true, "[::ffff:10.1.2.3]:1": true, "[fe80::1%eth0]:1": true, "11.0.0.1:1": false, "[2001:db8::1]:1": false, "@": false, "": false,
-	} {
-		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.RemoteAddr = peer
-		require.Equal(t, want, isTrusted(r, trusted), peer)
-		require.False(t, isTrusted(r, nil), peer)
-	}
 }
