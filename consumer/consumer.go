@@ -169,7 +169,10 @@ func New(config Config) *Consumer {
 // Run consumes until ctx ends, then stops gracefully: it drains what is under way for as long as Drain,
 // commits, and leaves the group. It returns nil then, and an error when it cannot start.
 func (c *Consumer) Run(ctx context.Context) error {
-	if err := c.connect(ctx); err != nil {
+	switch err := c.connect(ctx); {
+	case err != nil && ctx.Err() != nil:
+		return nil // told to stop before there was anything to stop
+	case err != nil:
 		return err
 	}
 	defer c.leave()

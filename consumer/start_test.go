@@ -326,3 +326,28 @@ func TestAddedPartitionStartsAtItsBeginning(t *testing.T) {
 	require.Equal(t, 1, b.cj.attemptsOf("first"))
 	require.Zero(t, b.cj.attemptsOf("skipped"))
 }
+
+// A stop may come while the start is still being settled. There is nothing to drain then, and nothing has failed.
+func TestStopDuringTheStartIsGracefulOnFake(t *testing.T) {
+	t.Parallel()
+	for name, key := range map[string]kmsg.Key{"Offsets": kmsg.OffsetFetch, "Ends": kmsg.ListOffsets, "Settling": kmsg.OffsetCommit} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, kafkatest.StartFake(t), 1)
+			t.Cleanup(b.table.Close)
+			asked, goOn := make(chan struct{}), make(chan struct{})
+			b.Fake.ControlKey(key.Int16(), func(kmsg.Request) (kmsg.Response, error, bool) {
+				close(asked)
+				b.Fake.SleepControl(func() { <-goOn })
+				return nil, nil, false
+			})
+			ctx, stop := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- New(b.config).Run(ctx) }()
+			<-asked
+			stop()
+			require.NoError(t, <-ended)
+			close(goOn)
+		})
+	}
+}
