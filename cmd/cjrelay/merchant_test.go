@@ -37,7 +37,13 @@ const patience = time.Minute
 // newMerchant opens a shop. What more it gets stands in the section for clicks.
 func newMerchant(t *testing.T, partitions int32, more ...string) *merchant {
 	t.Helper()
-	m := &merchant{kafka: kafkatest.Start(t), confirmed: time.Now().Add(-time.Hour).UTC().Truncate(time.Millisecond)}
+	return newMerchantOn(t, kafkatest.Start(t), partitions, more...)
+}
+
+// newMerchantOn is newMerchant on a cluster of the test's own.
+func newMerchantOn(t *testing.T, kafka *kafkatest.Cluster, partitions int32, more ...string) *merchant {
+	t.Helper()
+	m := &merchant{kafka: kafka, confirmed: time.Now().Add(-time.Hour).UTC().Truncate(time.Millisecond)}
 	cj, err := cjtest.Start()
 	require.NoError(t, err)
 	t.Cleanup(cj.Close)

@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/cjrelay/cjrelay/console"
+	"github.com/cjrelay/cjrelay/internal/kafkatest"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -43,12 +44,9 @@ func TestStatusOfWhatIsNotACJRelay(t *testing.T) {
 }
 
 // A cluster that is new makes the topic in which it keeps groups when it is first asked for one.
-func TestStatusWaitsForANewCluster(t *testing.T) {
+func TestStatusWaitsForANewClusterOnFake(t *testing.T) {
 	t.Parallel()
-	m := newMerchant(t, 1)
-	if m.kafka.Fake == nil {
-		t.Skip("only the fake can be new again")
-	}
+	m := newMerchantOn(t, kafkatest.StartFake(t), 1)
 	refusals := 3
 	m.kafka.Fake.ControlKey(int16(kmsg.FindCoordinator), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		if refusals == 0 {
